@@ -1,0 +1,134 @@
+"""The one interface that every denoiser has, and the nouns it speaks in.
+
+Arrays hold rows: samples of a table or time steps of a series. A *series* is one frame ``(T, C)`` whose
+channel 0 is the target; a *table* is a feature matrix ``(n, d)`` and, apart from it, a target ``(n,)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["tabular", "series"]
+Settings = Literal["paper", "sound"]
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a denoiser may know about the data apart from the numbers themselves.
+
+    Attributes
+    ----------
+    kind : {"tabular", "series"}
+        Whether the order of the rows means something.
+    sigma : float or None
+        Known noise level in standard deviations of a column; None where nobody knows it.
+    window : int
+        Length, in time steps, of the windows that models of this series see.
+    backbone : callable or None
+        Gives the trained backbone (trained on the first call, cached). None outside the harness.
+    n_train : int or None
+        The first ``n_train`` rows handed to ``fit`` are the training part; None means all of them.
+    """
+
+    kind: Kind = "tabular"
+    sigma: float | None = None
+    window: int = 24
+    backbone: Callable[[], Any] | None = None
+    n_train: int | None = None
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """What a denoiser returns.
+
+    Attributes
+    ----------
+    X : (n, d) array
+        Refined features; of a series, all channels.
+    y : (n,) array or None
+        Refined target; None where no target was handed over.
+    info : dict
+        Facts worth reporting (columns left alone, epochs run, ...). ``info["score"]``, if present, is an
+        ``(n,)`` array, the higher the more suspect the row; otherwise the displacement serves as the score.
+    """
+
+    X: Array
+    y: Array | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """A denoiser: fitted on one array, it refines the same or another one.
+
+    ``features_only`` says that it can be fitted and applied without a target (on a table), ``causal`` that
+    ``denoise(..., causal=True)`` exists: row ``t`` of the result depends on rows ``0..t`` alone.
+    ``sequential`` says that it runs along the order of the rows, which on a table means nothing.
+    """
+
+    features_only: bool
+    causal: bool
+    sequential: bool
+
+    def skip(self, problem: Problem) -> str | None:
+        """Say why this denoiser cannot run on `problem`, or None if it can."""
+        ...
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = ...) -> Self:
+        """Learn from the rows of `X` (and `y`); return self."""
+        ...
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine `X` (and `y`); the inputs stay as they are."""
+        ...
+
+
+def stack(X: Array, y: Array | None) -> Array:
+    """Join the target to the features as one more, last, column.
+
+    Parameters
+    ----------
+    X : (n, d) array
+    y : (n,) array or None
+
+    Returns
+    -------
+    frame : (n, d) or (n, d + 1) array, always a copy
+
+    Raises
+    ------
+    ValueError
+        If `X` is not two-dimensional, the lengths differ, or a value is NaN or infinite.
+    """
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"X must be two-dimensional (rows, columns), got shape {X.shape}")
+    if y is None:
+        frame = X.copy()
+    else:
+        y = np.asarray(y)
+        if y.shape != (len(X),):
+            raise ValueError(f"y must have shape ({len(X)},) like the rows of X, got {y.shape}")
+        frame = np.column_stack([X, y])
+    if not np.issubdtype(frame.dtype, np.floating):
+        frame = frame.astype(float)
+    if not np.isfinite(frame).all():
+        row, column = np.argwhere(~np.isfinite(frame))[0]
+        raise ValueError(
+            f"the data hold NaN or infinite values, the first at row {row}, column {column}: "
+            "impute or drop them before denoising"
+        )
+    return frame
+
+
+def unstack(frame: Array, y: Array | None, info: dict[str, Any] | None = None) -> Denoised:
+    """Undo `stack`: the last column is the target if one was handed over."""
+    if y is None:
+        return Denoised(frame, None, info or {})
+    return Denoised(np.ascontiguousarray(frame[:, :-1]), frame[:, -1].copy(), info or {})
