@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -31,6 +32,7 @@ class Cell:
     spec : dict
         What was computed. Nothing here depends on the machine, the paths or the order of the run.
     metrics : dict of str to float
+        What is not defined (a correlation of constants) is NaN, on disk ``null``.
     timings : dict of str to float
         Seconds: ``backbone_s``, ``fit_s``, ``denoise_s`` or ``fit_s``, ``score_s``.
     memory : dict of str to float
@@ -54,7 +56,9 @@ class Cell:
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True, indent=1, default=_plain)
+        record = asdict(self)
+        record["metrics"] = {k: v if math.isfinite(v) else None for k, v in self.metrics.items()}
+        return json.dumps(record, sort_keys=True, indent=1, default=_plain)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -70,10 +74,11 @@ class Cell:
             raise ValueError("not a cell")
         if record["schema"] != SCHEMA:
             raise SchemaMismatch(
-                f"the cell has schema {record['schema']}, this version reads {SCHEMA}: rerun the campaign under "
-                "another name, or read it with the version that wrote it"
+                f"the cell has schema {record['schema']}, this version reads {SCHEMA}: rerun the campaign "
+                "under another name, or read it with the version that wrote it"
             )
         cell = cls(**record)
+        cell.metrics.update({k: math.nan for k, v in cell.metrics.items() if v is None})
         if key_of(cell.spec) != cell.key:
             raise ValueError(f"the cell's key {cell.key[:12]} does not fit its content")
         return cell

@@ -49,8 +49,8 @@ class Store:
                 pass
         except OSError as error:
             raise StoreError(
-                f"cannot write to the results folder {self.root}: {error.strerror}. Mend its permissions, or name "
-                "another one with results_dir=PATH"
+                f"cannot write to the results folder {self.root}: {error.strerror}. Mend its permissions, or "
+                "name another one with results_dir=PATH"
             ) from error
 
     def cell_path(self, key: str) -> Path:
