@@ -62,7 +62,7 @@ def scores(y: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
 
 
 def score_metrics(
-    y: ArrayLike, prediction: ArrayLike, *, mean: float = 0.0, std: float = 1.0
+    y: ArrayLike, prediction: ArrayLike, *, mean: float = 0.0, scale: float = 1.0
 ) -> dict[str, float]:
     """Metrics of a ``score`` cell: `scores` of the standardised values, and of the original ones.
 
@@ -70,8 +70,8 @@ def score_metrics(
     ----------
     y, prediction : (n,) array
         In standard deviations.
-    mean, std : float
-        Of the target, in its original unit.
+    mean, scale : float
+        Mean and standard deviation of the target, in its original unit.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def score_metrics(
         (R2 is the same in both).
     """
     y, prediction = np.asarray(y, dtype=float), np.asarray(prediction, dtype=float)
-    original = scores(y * std + mean, prediction * std + mean)
+    original = scores(y * scale + mean, prediction * scale + mean)
     del original["r2"]
     return scores(y, prediction) | {f"{name}_original": value for name, value in original.items()}
 

@@ -50,7 +50,7 @@ def test_scores_refuse_what_cannot_be_scored(y, prediction, message):
 def test_errors_are_reported_in_original_units_as_well_and_improvement_is_the_same_in_both():
     rng = np.random.default_rng(2)
     y, one, two = rng.standard_normal((3, 50))
-    a, b = (metrics.score_metrics(y, p, mean=40.0, std=7.0) for p in (one, two))
+    a, b = (metrics.score_metrics(y, p, mean=40.0, scale=7.0) for p in (one, two))
     assert a["mse_original"] == pytest.approx(49 * a["mse"])
     assert a["mae_original"] == pytest.approx(7 * a["mae"])
     scaled, original = (metrics.imp(a[m], b[m]) for m in ("mse", "mse_original"))
