@@ -125,7 +125,7 @@ def test_recovery_is_100_at_the_truth_0_at_the_noise_and_negative_beyond(frames)
     assert metrics.recovery(clean, noisy, noisy) == 0
     assert metrics.recovery(clean, noisy, clean + 2 * (noisy - clean)) == pytest.approx(-300)
     assert np.isnan(metrics.recovery(clean, clean, noisy))
-    with pytest.raises(ValueError, match="differ in shape"):
+    with pytest.raises(ValueError, match="shapes differ"):
         metrics.recovery(clean, noisy[:5], noisy)
 
 
