@@ -1,0 +1,173 @@
+"""Bad input, found before a run starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from denograd.backbone import Predictor
+from denograd.data import Array
+
+
+def check_targets(y: Array, n: int) -> None:
+    """Refuse targets that do not fit `n` rows of X or are classes rather than numbers."""
+    if y.ndim not in (1, 2):
+        raise ValueError(f"y must have shape (n,) or (n, targets), got {y.shape}")
+    if len(y) != n:
+        raise ValueError(f"X and y differ in length: X has {n} rows, y has {len(y)}")
+    if n > 2:
+        for column in y.reshape(n, -1).T:
+            values = np.unique(column)
+            if len(values) <= 2:
+                raise ValueError(
+                    f"the target is discrete, it has only the values {values.tolist()}: denograd refines "
+                    "regression targets; labels cannot move by small steps"
+                )
+
+
+def check_windows(n: int, window_size: Any, future: int, stride: int) -> None:
+    """Refuse windows that are not given, not positive, or longer than the series of `n` steps."""
+    if window_size is None:
+        raise ValueError("is_ts=True needs window_size, the number of time steps that the model sees")
+    for name, value in (("window_size", window_size), ("future", future), ("stride", stride)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    if n < window_size + future:
+        raise ValueError(
+            f"the series has {n} steps, but one window of window_size={window_size} and its target, "
+            f"future={future} ahead, need {window_size + future}: use a smaller window or a longer series"
+        )
+
+
+def check_positive(**numbers: Any) -> None:
+    """Refuse a parameter that is not a finite number above zero."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
+            raise ValueError(f"{name} must be a positive number, got {value!r}")
+
+
+def check_nonnegative(**numbers: Any) -> None:
+    """Refuse a parameter that is not a finite number of at least zero."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | float | np.number) or not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
+
+
+def check_count(**numbers: Any) -> None:
+    """Refuse a parameter that is not a positive integer."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def check_model(predict: Predictor, x: Tensor, y: Tensor) -> None:
+    """Run model and criterion once on a few samples, and refuse what no run could use.
+
+    Parameters
+    ----------
+    predict : Predictor
+    x : (B, ...) tensor
+        Samples spread over the data.
+    y : (B, k) tensor
+    """
+    try:
+        prediction = predict(x.detach().requires_grad_())
+    except RuntimeError as error:
+        hint = (
+            "its layers (or tensors that it made itself) lie on another device"
+            if "same device" in str(error)
+            else ("check the features it was trained on, window_size, flattening and layout")
+        )
+        raise ValueError(
+            f"the model cannot run on a batch of shape {tuple(x.shape)}, {hint}: {error}"
+        ) from error
+    if not isinstance(prediction, Tensor):
+        raise TypeError(f"the model must return a tensor of predictions, got {type(prediction).__name__}")
+    shape = tuple(prediction.shape)
+    aligned = shape[:1] == (len(x),) and prediction.numel() == y.numel() and len(shape) <= 3
+    if not aligned:
+        raise ValueError(
+            f"outputs and targets do not align: the model gives {shape} for {len(x)} samples, "
+            f"y has {y.shape[1]} target(s): expected ({len(x)}, {y.shape[1]})"
+        )
+    if not prediction.isfinite().all():
+        raise ValueError("the model predicts NaN or infinite values: was it trained on data of this scale?")
+    spread = (prediction.detach().amax(0) - prediction.detach().amin(0)).max().item()
+    varied = len(x) > 1 and bool((x != x[:1]).any())
+    if varied and spread <= 1e-7 * prediction.detach().abs().max().item():
+        raise ValueError(
+            f"the model predicts the same value for all of {len(x)} different samples: it looks untrained "
+            "(or its activations are dead), so its gradients say nothing about the data"
+        )
+    if not prediction.requires_grad:
+        raise ValueError(
+            "the model's output does not depend differentiably on its input: no gradients to follow"
+        )
+    check_criterion(predict, prediction, y)
+
+
+def check_criterion(predict: Predictor, prediction: Tensor, y: Tensor) -> None:
+    """Refuse a criterion through which no gradient reaches the target."""
+    target = y.detach().requires_grad_()
+    name = getattr(predict.criterion, "__name__", type(predict.criterion).__name__)
+    try:
+        loss = predict.loss(prediction, target)
+        gradient = torch.autograd.grad(loss, target, allow_unused=True)[0]
+    except RuntimeError as error:
+        raise ValueError(
+            f"the criterion {name} is not differentiable in y ({error}): use a regression loss"
+        ) from error
+    if gradient is None:
+        raise ValueError(
+            f"the criterion {name} is not differentiable in y: use a regression loss such as MSELoss"
+        )
+
+
+def is_mean(predict: Predictor, prediction: Tensor, y: Tensor) -> bool:
+    """Whether the criterion averages over a batch (or is elementwise, then we do) rather than sums."""
+    with torch.no_grad():
+        once = predict.loss(prediction, y)
+        twice = predict.loss(torch.cat([prediction, prediction]), torch.cat([y, y]))
+    return bool(twice <= 1.5 * once)
+
+
+def available_bytes() -> int | None:
+    """Memory that this process may still take, in bytes; None where the system does not say."""
+    found = []
+    try:
+        meminfo = Path("/proc/meminfo").read_text()
+        line = next(line for line in meminfo.splitlines() if line.startswith("MemAvailable"))
+        found.append(int(line.split()[1]) * 1024)
+    except (OSError, StopIteration):
+        try:
+            found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        except (ValueError, OSError, AttributeError):
+            return None
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return max(0, min(found))
+
+
+def check_memory(need: int, what: str) -> None:
+    """Refuse to keep `need` bytes of gradients where they do not fit.
+
+    Raises
+    ------
+    MemoryError
+        With the figure and the way out.
+    """
+    free = available_bytes()
+    if free is not None and need > 0.9 * free:
+        raise MemoryError(
+            f"save_gradients=True would keep {need / 1e9:.1f} GB ({what}), {free / 1e9:.1f} GB are free: set "
+            "save_gradients=False, or use fewer max_epochs"
+        )

@@ -1,0 +1,189 @@
+"""The loop of the per-sample rules: every sample steps along its own gradient, epoch after epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from denograd.backbone import Predictor
+from denograd.progress import Progress
+from denograd.steps import gate, inverse
+from denograd.windows import coverage, overlap_add, targets_of, windows_of
+
+StepRule = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Settings of a run of `fixed` or `gauss_newton`.
+
+    Attributes
+    ----------
+    rule : callable
+        Factor of the gradients (`denograd.steps`).
+    ungated_only : bool
+        Series: divide by the moving windows that cover a step instead of by all of them.
+    nrr, tau : float
+        Step and gate.
+    epochs, batch_size : int
+    move_y : bool
+        Whether the target is refined too.
+    eta_x, eta_y : float
+        Factors of the two blocks.
+    keep : bool
+        Whether to keep each epoch's unit gradients.
+    """
+
+    rule: StepRule
+    ungated_only: bool
+    nrr: float
+    tau: float
+    epochs: int
+    batch_size: int
+    move_y: bool = True
+    eta_x: float = 1.0
+    eta_y: float = 1.0
+    keep: bool = True
+
+
+@dataclass
+class Gradients:
+    """Unit gradients of the epochs, on the host."""
+
+    x: list = field(default_factory=list)
+    y: list = field(default_factory=list)
+
+    def append(self, parts: list[tuple[Tensor, Tensor]]) -> None:
+        """Close an epoch whose batches gave `parts`."""
+        self.x.append(torch.cat([p[0] for p in parts]).cpu().numpy())
+        self.y.append(torch.cat([p[1] for p in parts]).cpu().numpy())
+
+
+def squared_rows(g: Tensor) -> Tensor:
+    """Squared norm of every sample, ``(B,)``."""
+    g = g.flatten(1)
+    return torch.linalg.vecdot(g, g)
+
+
+def _unit(g_x: Tensor, g_y: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
+    scale = inverse(square)
+    return g_x * scale.view(-1, *[1] * (g_x.ndim - 1)), g_y * scale[:, None]
+
+
+def _moved(now: Tensor, then: Tensor) -> Tensor:
+    return squared_rows((now - then).to(torch.float32))
+
+
+def descend_rows(
+    predict: Predictor, X: Tensor, y: Tensor, dtype: torch.dtype, how: Descent, progress: Progress
+) -> Gradients:
+    """Refine a table in place.
+
+    Parameters
+    ----------
+    predict : Predictor
+    X : (n, ...) tensor
+    y : (n, k) tensor
+    dtype : torch.dtype
+        What the model computes in.
+    how : Descent
+    progress : Progress
+    """
+    kept = Gradients()
+    X_then, y_then = X.clone(), y.clone()
+    n = len(X)
+    for _ in range(how.epochs):
+        parts = []
+        figures = torch.zeros(3, dtype=torch.float64, device=X.device)
+        for start in range(0, n, how.batch_size):
+            rows = slice(start, start + how.batch_size)
+            g_x, g_y, r = predict.gradients(X[rows].to(dtype), y[rows].to(dtype))
+            sx, sy = squared_rows(g_x), squared_rows(g_y)
+            moves = gate(r, how.tau)
+            factor = how.rule(sx, sy, r, how.nrr) * moves
+            if how.keep:
+                parts.append(_unit(g_x, g_y, sx + sy))
+            X[rows] -= g_x.mul_((how.eta_x * factor).view(-1, *[1] * (g_x.ndim - 1)))
+            if how.move_y:
+                y[rows] -= g_y.mul_((how.eta_y * factor)[:, None])
+            distance = (_moved(X[rows], X_then[rows]) + _moved(y[rows], y_then[rows])).sqrt()
+            figures += torch.stack([moves.sum(), r.abs().mean(1).sum(), distance.sum()])
+        if how.keep:
+            kept.append(parts)
+        if _close_epoch(figures, n, n, progress):
+            break
+    return kept
+
+
+def descend_series(
+    predict: Predictor,
+    X: Tensor,
+    y: Tensor,
+    dtype: torch.dtype,
+    how: Descent,
+    progress: Progress,
+    *,
+    window: int,
+    future: int,
+    stride: int,
+    count: int,
+) -> Gradients:
+    """Refine a series in place: an epoch's windows all see the same data, a step gets its windows' mean.
+
+    Parameters
+    ----------
+    X : (T, C) tensor
+    y : (T, k) tensor
+    window, future, stride, count : int
+        The windows (see `denograd.windows`).
+
+    Others as for `descend_rows`.
+    """
+    kept = Gradients()
+    X_then, y_then = X.clone(), y.clone()
+    length = len(X)
+    cover = coverage(torch.ones(count, device=X.device), window, length, stride).clamp_(min=1)
+    total = torch.empty(length, X.shape[1], dtype=dtype, device=X.device)
+    factors = torch.empty(count, dtype=dtype, device=X.device)
+    for _ in range(how.epochs):
+        parts = []
+        figures = torch.zeros(3, dtype=torch.float64, device=X.device)
+        windows = windows_of(X.to(dtype), window, stride, count)
+        targets = targets_of(y.to(dtype), window, future, stride, count)
+        steps_y = torch.empty_like(targets)
+        total.zero_()
+        for start in range(0, count, how.batch_size):
+            rows = slice(start, min(start + how.batch_size, count))
+            size = rows.stop - start
+            g_x, g_y, r = predict.gradients(windows[rows], targets[rows])
+            sx, sy = squared_rows(g_x), squared_rows(g_y)
+            moves = gate(r, how.tau)
+            factor = how.rule(sx, sy, r, how.nrr) * moves
+            if how.keep:
+                parts.append(_unit(g_x, g_y, sx + sy))
+            span = (size - 1) * stride + window
+            total[start * stride : start * stride + span] += overlap_add(g_x, factor, span, stride)
+            steps_y[rows] = g_y * factor[:, None]
+            factors[rows] = moves
+            figures[:2] += torch.stack([moves.sum(), r.abs().mean(1).sum()])
+        if how.keep:
+            kept.append(parts)
+        if how.ungated_only:
+            cover = coverage(factors, window, length, stride).clamp_(min=1)
+        X -= how.eta_x * total / cover[:, None]
+        if how.move_y:
+            targets_of(y, window, future, stride, count).sub_(how.eta_y * steps_y)
+        figures[2] = (_moved(X, X_then) + _moved(y, y_then)).sqrt().sum()
+        if _close_epoch(figures, count, length, progress):
+            break
+    return kept
+
+
+def _close_epoch(figures: Tensor, samples: int, rows: int, progress: Progress) -> bool:
+    """Record the epoch; say whether no sample moved. The one point of an epoch where the host waits."""
+    moved, residual, displacement = figures.tolist()
+    progress.record(moved=moved / samples, residual=residual / samples, displacement=displacement / rows)
+    return moved == 0

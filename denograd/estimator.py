@@ -1,0 +1,276 @@
+"""The estimator: fitted on noisy data and a trained model, it gives the refined data."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from denograd.backbone import Criterion, Layout, choose_device
+from denograd.checks import check_targets, check_windows
+from denograd.data import Array, Wrap, read, read_targets
+from denograd.fitted import Fitted
+from denograd.rules import RuleName, run
+
+
+class DenoGrad:
+    """Refine noisy data with the gradients of a model that was trained on them.
+
+    Parameters
+    ----------
+    model : Module
+        Trained model; used as it is, and left exactly as it was.
+    criterion : callable
+        Regression loss of (prediction, target), e.g. ``nn.MSELoss()``.
+    device : torch.device or str, optional
+        Where to compute; None takes CUDA where there is one.
+    layout : {"auto", "ntc", "nct"}
+        Whether the model sees windows as (batch, time, channel) or (batch, channel, time). "auto" asks the
+        model's attribute ``input_layout``, then looks whether its first layer is a 1-D convolution.
+
+    Attributes
+    ----------
+    history_ : list of dict
+        Per epoch of the last run: ``moved`` (share of the samples), ``residual`` (mean), ``displacement``
+        (mean distance of a row from what was observed), ``seconds``.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from denograd import DenoGrad
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3))
+    >>> y = X @ [1.0, 2.0, -1.0] + rng.normal(scale=0.3, size=200)
+    >>> model = torch.nn.Linear(3, 1)
+    >>> with torch.no_grad():
+    ...     _ = model.weight.copy_(torch.tensor([[1.0, 2.0, -1.0]])), model.bias.zero_()
+    >>> denoiser = DenoGrad(model, torch.nn.MSELoss()).fit(X, y)
+    >>> X_new, y_new, _, _ = denoiser.transform(nrr=0.02, max_epochs=20)
+    >>> bool(np.abs(X_new @ [1, 2, -1] - y_new).mean() < np.abs(X @ [1, 2, -1] - y).mean())
+    True
+    """
+
+    history_: list[dict[str, Any]]
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: Criterion,
+        device: torch.device | str | None = None,
+        *,
+        layout: Layout = "auto",
+    ):
+        self.model = model
+        self.criterion = criterion
+        self.device = device
+        self.layout = layout
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        is_ts: bool = False,
+        window_size: int | None = None,
+        future: int = 1,
+        stride: int = 1,
+        flattening: bool = False,
+        target_cols: int | list[int] | None = None,
+    ) -> Self:
+        """Take the data and say how the model sees them; nothing is computed yet.
+
+        Parameters
+        ----------
+        X : array, tensor or DataFrame
+            Features ``(n, d)``; a series ``(T, C)``. Copied.
+        y : array, tensor, Series, DataFrame, str or list of str, optional
+            Target ``(n,)`` or ``(n, k)``, or the names of its columns in the DataFrame `X` (which then keeps
+            them: the model sees them).
+        is_ts : bool
+            Whether the rows are the steps of a series that the model sees through windows.
+        window_size : int
+            Steps of a window.
+        future : int
+            The target lies so many steps behind the window's last one.
+        stride : int
+            Steps between neighbouring windows.
+        flattening : bool
+            Whether the model sees a window as one row of ``window_size * C`` values.
+        target_cols : int or list of int, optional
+            Columns of X that are the target, instead of `y`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            For values that are no floating-point numbers.
+        ValueError
+            For NaN, lengths that differ, discrete targets, windows that do not fit.
+        """
+        if not isinstance(self.model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(self.model).__name__}")
+        if not callable(self.criterion):
+            raise TypeError(f"criterion must be a loss such as nn.MSELoss(), got {self.criterion!r}")
+        target, cols = read_targets(X, y, target_cols)
+        values, self._wrap_X = read(X, "X")
+        if values.ndim < 2 or (is_ts and values.ndim != 2):
+            raise ValueError(
+                f"X must have shape {'(steps, channels)' if is_ts else '(rows, features)'}, "
+                f"got {values.shape}"
+            )
+        if is_ts:
+            check_windows(len(values), window_size, future, stride)
+        elif (window_size, future, stride, flattening) != (None, 1, 1, False):
+            raise ValueError(
+                "window_size, future, stride and flattening are for series: set is_ts=True as well"
+            )
+        self._wrap_y: Wrap | None = None
+        goals = None
+        if target is not None:
+            goals, wrap = read(target, "y")
+            if cols is None:
+                check_targets(goals, len(values))
+            shape = goals.shape
+            goals = goals.reshape(len(goals), -1)
+            self._wrap_y = lambda result: wrap(result.reshape(shape))
+        self._fitted = Fitted(
+            model=self.model,
+            criterion=self.criterion,
+            device=choose_device(self.device),
+            layout=self.layout,
+            X=values,
+            y=goals,
+            is_ts=is_ts,
+            window_size=window_size,
+            future=future,
+            stride=stride,
+            flattening=flattening,
+            target_cols=cols,
+        )
+        return self
+
+    def transform(
+        self,
+        nrr: float | None = None,
+        nr_threshold: float | None = None,
+        max_epochs: int | None = None,
+        denoise_y: bool = True,
+        batch_size: int | None = None,
+        save_gradients: bool = True,
+        eta_x: float | None = None,
+        eta_y: float | None = None,
+        ts_strategy: str | None = None,
+        lam: float | None = None,
+        lr: float | None = None,
+        tol: float | None = None,
+        *,
+        rule: RuleName = "fixed",
+        sigma: Any = None,
+        solver: str | None = None,
+        folds: int | None = None,
+        verbose: bool = True,
+    ) -> tuple[Any, Any, list[Array], list[Array]]:
+        """Refine the fitted data; every call starts from what `fit` got.
+
+        Parameters
+        ----------
+        nrr : float, optional
+            Noise reduction rate: `fixed` the length of a step in units of the data (0.05), `gauss_newton` the
+            fraction of the distance to the model's surface closed per epoch (0.5).
+        nr_threshold : float, optional
+            Samples with a residual up to this stay (`fixed`, `gauss_newton`; 0.01).
+        max_epochs : int, optional
+            100; `global` 300; `map` 40.
+        denoise_y : bool
+            Whether the target is refined too.
+        batch_size : int, optional
+            Samples per pass; changes speed and memory, the result by rounding only. Chosen if not given.
+        save_gradients : bool
+            Whether to return the gradients of all epochs.
+        eta_x, eta_y : float, optional
+            `gauss_newton`: factors of the steps of X and y (1).
+        ts_strategy : {"window", "global"}, optional
+            The name that release 2.0 had for the rules `gauss_newton` and `global` on series.
+        lam, lr, tol : float, optional
+            `global`: weight of the pull towards the observed data (1), learning rate (0.05), change of the
+            objective at which to stop (1e-7).
+        rule : {"fixed", "gauss_newton", "global", "map"}
+            Update rule.
+        sigma, solver, folds
+            `map`: see `denograd.map`.
+        verbose : bool
+            Whether to show progress (never where stderr is not a terminal).
+
+        Returns
+        -------
+        X, y
+            Refined data: DataFrames for DataFrames, NumPy arrays otherwise.
+        grad_x, grad_y : lists of arrays
+            Per epoch: unit gradients of all samples (`global`: gradients of the objective).
+
+        Raises
+        ------
+        RuntimeError
+            Before `fit`.
+        TypeError
+            For a parameter that the rule does not have.
+        ValueError
+            For parameters out of range, or a model that does not fit the data.
+        MemoryError
+            If the gradients of all epochs would not fit into memory.
+        """
+        if not hasattr(self, "_fitted"):
+            raise RuntimeError("call fit(X, y, ...) before transform()")
+        given = {
+            "nrr": nrr,
+            "nr_threshold": nr_threshold,
+            "max_epochs": max_epochs,
+            "eta_x": eta_x,
+            "eta_y": eta_y,
+            "ts_strategy": ts_strategy,
+            "lam": lam,
+            "lr": lr,
+            "tol": tol,
+            "sigma": sigma,
+            "solver": solver,
+            "folds": folds,
+        }
+        refined = run(
+            rule,
+            self._fitted,
+            {name: value for name, value in given.items() if value is not None},
+            denoise_y=denoise_y,
+            batch_size=batch_size,
+            save_gradients=save_gradients,
+            verbose=verbose,
+        )
+        self.history_ = refined.history
+        y = None if refined.y is None or self._wrap_y is None else self._wrap_y(refined.y)
+        return self._wrap_X(refined.X), y, refined.grad_x, refined.grad_y
+
+    def fit_transform(
+        self,
+        X: Any,
+        y: Any = None,
+        is_ts: bool = False,
+        window_size: int | None = None,
+        future: int = 1,
+        stride: int = 1,
+        flattening: bool = False,
+        target_cols: int | list[int] | None = None,
+        nrr: float | None = None,
+        nr_threshold: float | None = None,
+        max_epochs: int | None = None,
+        denoise_y: bool = True,
+        batch_size: int | None = None,
+        save_gradients: bool = True,
+        **rule_parameters: Any,
+    ) -> tuple[Any, Any, list[Array], list[Array]]:
+        """`fit`, then `transform`, with the parameters of both (`rule` and the rule's own by name)."""
+        self.fit(X, y, is_ts, window_size, future, stride, flattening, target_cols)
+        return self.transform(
+            nrr, nr_threshold, max_epochs, denoise_y, batch_size, save_gradients, **rule_parameters
+        )

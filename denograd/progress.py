@@ -1,0 +1,43 @@
+"""What happened in a run: one record per epoch, shown as a progress bar while it runs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Self
+
+from tqdm.auto import tqdm
+
+
+class Progress:
+    """Count epochs on a bar, and keep their figures.
+
+    Parameters
+    ----------
+    epochs : int
+        At most so many.
+    name : str
+        What is running.
+    verbose : bool
+        False silences; True shows a bar where stderr is a terminal.
+    """
+
+    def __init__(self, epochs: int, name: str, verbose: bool = True):
+        self.history: list[dict[str, Any]] = []
+        self._bar = tqdm(
+            total=epochs, desc=f"denograd {name}", disable=None if verbose else True, leave=False
+        )
+        self._clock = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def record(self, **figures: float) -> None:
+        """Note the figures of the epoch that just ended."""
+        now = time.perf_counter()
+        self.history.append({"epoch": len(self.history) + 1, **figures, "seconds": now - self._clock})
+        self._clock = now
+        self._bar.update()
+        self._bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()}, refresh=False)

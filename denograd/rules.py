@@ -1,0 +1,215 @@
+"""The registry of update rules: their names, their parameters, and what runs them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from denograd import steps
+from denograd.backbone import Predictor, dtype_of, find_layout, frozen
+from denograd.checks import (
+    check_count,
+    check_memory,
+    check_model,
+    check_nonnegative,
+    check_positive,
+    is_mean,
+)
+from denograd.descent import Descent, descend_rows, descend_series
+from denograd.fitted import Fitted, Refined
+from denograd.joint import Joint, minimise
+from denograd.progress import Progress
+from denograd.windows import targets_of, windows_of
+
+RuleName = Literal["fixed", "gauss_newton", "global", "map"]
+
+PROBE = 64
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule: what runs it, and its parameters with their defaults."""
+
+    run: Callable[..., Refined]
+    defaults: dict[str, Any]
+
+
+def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Refined:
+    """Run `rule` with the parameters `given` and the ones that all rules have.
+
+    Raises
+    ------
+    ValueError
+        For an unknown rule or a parameter out of range.
+    TypeError
+        For a parameter that the rule does not have.
+    """
+    if rule not in RULES:
+        near = difflib.get_close_matches(str(rule), RULES) or list(RULES)
+        raise ValueError(f"unknown rule {rule!r}; there are {', '.join(RULES)}; did you mean {near[0]!r}?")
+    strategy = given.pop("ts_strategy", None)
+    if strategy is not None and {"window": "gauss_newton", "global": "global"}.get(strategy) != rule:
+        raise TypeError(
+            f"ts_strategy={strategy!r} does not go with rule={rule!r}: 2.0's ts_strategy='window' is "
+            "rule='gauss_newton', its ts_strategy='global' is rule='global'"
+        )
+    defaults = RULES[rule].defaults
+    for name in given:
+        if name not in defaults:
+            owners = [other for other, r in RULES.items() if name in r.defaults]
+            raise TypeError(
+                f"{name} has no effect with rule={rule!r}: leave it out, or use "
+                + " or ".join(f"rule={o!r}" for o in owners)
+            )
+    settings = {**defaults, **given}
+    check_count(max_epochs=settings["max_epochs"])
+    if common["batch_size"] is not None:
+        check_count(batch_size=common["batch_size"])
+    return RULES[rule].run(fitted, **settings, **common)
+
+
+def _open(fitted: Fitted, rule: str) -> tuple[Predictor, torch.Tensor, torch.Tensor, torch.dtype, bool]:
+    """Look at model and data together (inside `frozen`), and refuse what does not fit."""
+    if fitted.y is None:
+        raise ValueError(f"rule={rule!r} needs a target: hand y or target_cols to fit")
+    X, y = fitted.tensor(fitted.X), fitted.tensor(fitted.y)
+    dtype = dtype_of(fitted.model, X.dtype)
+    count = fitted.count
+    probe = torch.as_tensor(np.unique(np.linspace(0, count - 1, PROBE).astype(int)), device=X.device)
+    if fitted.is_ts:
+        window = fitted.window_size or 0
+        x = windows_of(X, window, fitted.stride, count)[probe].to(dtype)
+        t = targets_of(y, window, fitted.future, fitted.stride, count)[probe].to(dtype)
+        layout = "ntc" if fitted.flattening else find_layout(fitted.model, x, fitted.layout)
+    else:
+        x, t, layout = X[probe].to(dtype), y[probe].to(dtype), "ntc"
+    predict = Predictor(fitted.model, fitted.criterion, layout, fitted.flattening)
+    check_model(predict, x, t)
+    with torch.no_grad():
+        mean = is_mean(predict, predict(x), t)
+    return predict, X, y, dtype, mean
+
+
+def _batch_size(fitted: Fitted) -> int:
+    """Samples per pass: small enough for the cache on a CPU, large enough to fill a GPU."""
+    if fitted.device.type != "cpu":
+        return 16384
+    return 256 if fitted.is_ts else 1024
+
+
+def _window_arguments(fitted: Fitted) -> dict[str, Any]:
+    return {
+        "window": fitted.window_size,
+        "future": fitted.future,
+        "stride": fitted.stride,
+        "count": fitted.count,
+    }
+
+
+def _descend(rule: str) -> Callable[..., Refined]:
+    step = getattr(steps, rule)
+
+    def run_rule(
+        fitted: Fitted,
+        *,
+        nrr: float,
+        nr_threshold: float,
+        max_epochs: int,
+        eta_x: float = 1.0,
+        eta_y: float = 1.0,
+        denoise_y: bool,
+        batch_size: int | None,
+        save_gradients: bool,
+        verbose: bool,
+    ) -> Refined:
+        check_positive(nrr=nrr)
+        check_nonnegative(nr_threshold=nr_threshold, eta_x=eta_x, eta_y=eta_y)
+        if save_gradients:
+            sample = fitted.X[0].size * (fitted.window_size or 1) + (
+                1 if fitted.y is None else fitted.y.shape[1]
+            )
+            what = f"{max_epochs} epochs x {fitted.count} samples x {sample} values"
+            check_memory(4 * max_epochs * fitted.count * sample, what)
+        with frozen(fitted.model, fitted.device), Progress(max_epochs, rule, verbose) as progress:
+            predict, X, y, dtype, _ = _open(fitted, rule)
+            how = Descent(
+                rule=step,
+                ungated_only=rule == "gauss_newton",
+                nrr=nrr,
+                tau=nr_threshold,
+                epochs=max_epochs,
+                batch_size=batch_size or _batch_size(fitted),
+                move_y=denoise_y,
+                eta_x=eta_x,
+                eta_y=eta_y,
+                keep=save_gradients,
+            )
+            if fitted.is_ts:
+                kept = descend_series(predict, X, y, dtype, how, progress, **_window_arguments(fitted))
+            else:
+                kept = descend_rows(predict, X, y, dtype, how, progress)
+        return Refined(X.cpu().numpy(), y.cpu().numpy(), kept.x, kept.y, progress.history)
+
+    return run_rule
+
+
+def _minimise(
+    fitted: Fitted,
+    *,
+    lam: float,
+    lr: float,
+    tol: float,
+    max_epochs: int,
+    denoise_y: bool,
+    batch_size: int | None,
+    save_gradients: bool,
+    verbose: bool,
+) -> Refined:
+    check_positive(lr=lr)
+    check_nonnegative(lam=lam, tol=tol)
+    if not fitted.is_ts:
+        raise ValueError(
+            "rule='global' refines a series as a whole: fit with is_ts=True, or use 'gauss_newton' here"
+        )
+    if save_gradients:
+        values = fitted.X.size + (0 if fitted.y is None else fitted.y.size)
+        check_memory(4 * max_epochs * values, f"{max_epochs} epochs x {values} values")
+    with frozen(fitted.model, fitted.device), Progress(max_epochs, "global", verbose) as progress:
+        predict, X, y, dtype, mean = _open(fitted, "global")
+        how = Joint(
+            target_cols=fitted.target_cols,
+            mean=mean,
+            lam=lam,
+            lr=lr,
+            tol=tol,
+            epochs=max_epochs,
+            batch_size=batch_size or _batch_size(fitted),
+            move_y=denoise_y,
+            keep=save_gradients,
+        )
+        kept = minimise(predict, X, y, dtype, how, progress, **_window_arguments(fitted))
+    if fitted.target_cols is not None:
+        y = X[:, list(fitted.target_cols)]
+    return Refined(X.cpu().numpy(), y.cpu().numpy(), kept.x, kept.y, progress.history)
+
+
+def _map(fitted: Fitted, **settings: Any) -> Refined:
+    from denograd.map import transform_map
+
+    return transform_map(fitted, **settings)
+
+
+RULES = {
+    "fixed": Rule(_descend("fixed"), {"nrr": 0.05, "nr_threshold": 0.01, "max_epochs": 100}),
+    "gauss_newton": Rule(
+        _descend("gauss_newton"),
+        {"nrr": 0.5, "nr_threshold": 0.01, "max_epochs": 100, "eta_x": 1.0, "eta_y": 1.0},
+    ),
+    "global": Rule(_minimise, {"lam": 1.0, "lr": 0.05, "tol": 1e-7, "max_epochs": 300}),
+    "map": Rule(_map, {"sigma": None, "solver": "lbfgs", "folds": None, "max_epochs": 40}),
+}
