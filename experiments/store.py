@@ -89,7 +89,10 @@ class Store:
     def load_arrays(self, key: str) -> dict[str, np.ndarray] | None:
         """The arrays cached beside a cell; None where they are absent or damaged."""
         try:
-            with np.load(self.root / "arrays" / f"{key}.npz", allow_pickle=False) as archive:
+            with (
+                (self.root / "arrays" / f"{key}.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
                 return {name: archive[name] for name in archive.files}
         except Exception:  # torn archives raise half a dozen types; a cache that cannot be read is no cache
             return None
@@ -121,8 +124,9 @@ def _read(path: Path) -> Cell | None:
     except OSError:
         return None
     try:
-        return Cell.from_json(text)
+        cell = Cell.from_json(text)
     except SchemaMismatch:
         raise
     except (ValueError, TypeError):
         return None  # torn or foreign: computed anew
+    return cell if cell.key == path.stem else None
