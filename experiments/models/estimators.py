@@ -12,9 +12,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from experiments.models.cnn_lstm import CNNLSTM
+from experiments.models.dlinear import DLinear
 from experiments.models.lstm import LSTM
 from experiments.models.mlp import MLP
 from experiments.models.training import TrainSettings, build_network, predict, train
+from experiments.models.xlstm import XLSTM
 
 
 class NetRegressor(RegressorMixin, BaseEstimator):
@@ -165,3 +168,21 @@ class LSTMRegressor(NetRegressor):
     """Two LSTM layers, the last step read out."""
 
     network_class, input = LSTM, "windows"
+
+
+class XLSTMRegressor(NetRegressor):
+    """Extended LSTM: an mLSTM and an sLSTM block."""
+
+    network_class, input = XLSTM, "windows"
+
+
+class CNNLSTMRegressor(NetRegressor):
+    """Convolutions over time in front of an LSTM."""
+
+    network_class, input = CNNLSTM, "windows"
+
+
+class DLinearRegressor(NetRegressor):
+    """Moving-average decomposition and two linear layers; sees the target's own history alone."""
+
+    network_class, input = DLinear, "windows"
