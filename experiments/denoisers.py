@@ -10,6 +10,7 @@ from baselines.base import Array, Denoised, Problem
 from denograd import DenoGrad
 
 Refine = Literal["both", "features", "target"]
+Rule = Literal["fixed", "gauss_newton", "global"]
 
 
 class DenoGradRule:
@@ -34,7 +35,7 @@ class DenoGradRule:
 
     def __init__(
         self,
-        rule: str = "fixed",
+        rule: Rule = "fixed",
         refine: Refine = "both",
         nrr: float | None = None,
         nr_threshold: float | None = None,
@@ -47,7 +48,7 @@ class DenoGradRule:
             raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
         self.rule = rule
         self.refine = refine
-        options = {
+        options: dict[str, Any] = {
             "nrr": nrr,
             "nr_threshold": nr_threshold,
             "max_epochs": max_epochs,
@@ -86,7 +87,6 @@ class DenoGradRule:
             rule=self.rule,
             denoise_y=self.refine != "features",
             save_gradients=False,
-            verbose=False,
             **self.options,
         )
         return Denoised(

@@ -14,7 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -196,7 +196,7 @@ class Trial:
             for variant in tested:
                 spec = scorer.spec(variant)
                 stored = self.run.store.finished(key_of(spec))
-                yield stored or self.run.record("score", spec, lambda s=scorer, v=variant: s.score(v))
+                yield stored or self.run.record("score", spec, partial(scorer.score, variant))
         if not self.run.config.keep_arrays:
             self.run.store.drop_arrays(self.key)
 
@@ -331,7 +331,7 @@ class Scorer:
             prediction = np.asarray(estimator.predict(self._shaped(inputs)), dtype=float).ravel()
         return {
             "metrics": metrics.score_metrics(
-                target, prediction, mean=task.target_mean, std=task.target_scale
+                target, prediction, mean=task.target_mean, scale=task.target_scale
             ),
             "timings": {"fit_s": fitting.seconds, "score_s": scoring.seconds},
             "memory": {"peak_mb": max(fitting.peak_mb, scoring.peak_mb)},

@@ -9,6 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.config import CONF, Config, as_config, register
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _hydra_main(node: DictConfig) -> None:
     global _exit_code
-    sweep = hydra.core.hydra_config.HydraConfig.get().mode == hydra.types.RunMode.MULTIRUN
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         run_once(as_config(node))
     except HarnessError as error:

@@ -1,0 +1,86 @@
+"""``python -m experiments.list``: every dataset, denoiser, backbone, regressor and noise model there is."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from experiments.config import CONF
+from experiments.data.recipes import DATASETS, at_hand
+from experiments.errors import HarnessError
+from experiments.targets import resolve
+
+GROUPS = ("dataset", "noise", "backbone", "denoiser", "regressor", "protocol", "profile")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the groups asked for, all of them by default."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.list", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"any of {', '.join(GROUPS)}; default all")
+    parser.add_argument("--data-dir", help="a folder with the raw files (default: the variable DENOGRAD_DATA)")
+    arguments = parser.parse_args(argv)
+    unknown = sorted(set(arguments.groups) - set(GROUPS))
+    if unknown:
+        parser.error(f"unknown group {', '.join(unknown)}: there are {', '.join(GROUPS)}")
+    for group in arguments.groups or GROUPS:
+        rows = list(_datasets(arguments.data_dir) if group == "dataset" else _components(group))
+        _print_table(group, rows)
+    return 0
+
+
+def _datasets(data_dir: str | None) -> Iterator[tuple[str, ...]]:
+    yield "name", "kind", "rows x columns", "target", "at hand", "source"
+    for name, recipe in DATASETS.items():
+        shape = " x ".join(f"{side:,}" for side in recipe.shape)
+        there = "yes" if at_hand(name, data_dir) else "no"
+        yield name, recipe.kind, shape, str(recipe.target), there, recipe.page
+
+
+def _components(group: str) -> Iterator[tuple[str, ...]]:
+    yield "name", "what it is"
+    for path in sorted((CONF / group).glob("*.yaml")):
+        content: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
+        yield path.stem, _describe(path.stem, content, path.read_text())
+
+
+def _describe(name: str, content: dict[str, Any], text: str) -> str:
+    """The first comment of the file, or the first line of the class's docstring."""
+    first = text.lstrip().splitlines()
+    comments = [line.lstrip("# ") for line in first if line.startswith("#") and "@package" not in line]
+    if comments:
+        return comments[0]
+    if "defaults" in content:
+        return ", ".join(str(entry) for entry in content["defaults"])
+    target = _target(content)
+    try:
+        doc = inspect.getdoc(resolve(target)) if target else None
+    except HarnessError as error:
+        return f"not available: {error}"
+    return (doc or target or "").strip().splitlines()[0]
+
+
+def _target(node: Any) -> str | None:
+    if not isinstance(node, dict):
+        return None
+    if "_target_" in node:
+        return str(node["_target_"])
+    return next((found for child in node.values() if (found := _target(child))), None)
+
+
+def _print_table(title: str, rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    print(f"{title}\n{'-' * len(title)}", *lines, "", sep="\n")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # `| head`
+        sys.stderr.close()
+        sys.exit(0)
