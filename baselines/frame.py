@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Self, get_args
 
-import numpy as np
-
 from baselines.base import Array, Denoised, Problem, Settings, stack, unstack
 
 
@@ -103,8 +101,3 @@ class FrameDenoiser:
 
     def _refine(self, frame: Array, causal: bool) -> tuple[Array, dict[str, Any]]:
         raise NotImplementedError
-
-
-def constant_columns(frame: Array) -> np.ndarray:
-    """Mask of the columns that hold one value, shape (d,)."""
-    return (frame == frame[:1]).all(axis=0)
