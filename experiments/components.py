@@ -47,9 +47,11 @@ class Component:
         return build({"_target_": self.target, **self.params}, where=self.where, allow=self.allow, **extra)
 
     def make_estimator(self, seed: int, device: str) -> Any:
-        """Build a regressor, with its seed and device if it takes them."""
+        """Build a regressor, with its seed and, if it is one of ours, its device."""
         known = parameters_of(self.cls) or set()
-        given = {"random_state": seed, "device": device}
+        given: dict[str, Any] = {"random_state": seed}
+        if self.target.startswith("experiments."):
+            given["device"] = device
         return self.make(**{k: v for k, v in given.items() if k in known and k not in self.params})
 
     def under(self, protocol: str, config: Config) -> Component:
@@ -152,10 +154,9 @@ def _defaults(component: Component) -> dict[str, Any]:
         return {}
     parameters = inspect.signature(cls).parameters.values()
     simple = (bool, int, float, str, type(None), list)
+    from_task = ("random_state", "device", "threads", "n_features", "outputs", "window")
     return {
         p.name: p.default
         for p in parameters
-        if p.default is not p.empty
-        and isinstance(p.default, simple)
-        and p.name not in ("random_state", "device")
+        if p.default is not p.empty and isinstance(p.default, simple) and p.name not in from_task
     }

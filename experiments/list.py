@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from experiments.config import CONF
-from experiments.data.recipes import DATASETS, at_hand
+from experiments.data.recipes import DATASETS, Recipe
+from experiments.data.sources import locate
 from experiments.errors import HarnessError
 from experiments.targets import resolve
 
@@ -37,8 +38,15 @@ def _datasets(data_dir: str | None) -> Iterator[tuple[str, ...]]:
     yield "name", "kind", "rows x columns", "target", "at hand", "source"
     for name, recipe in DATASETS.items():
         shape = " x ".join(f"{side:,}" for side in recipe.shape)
-        there = "yes" if at_hand(name, data_dir) else "no"
-        yield name, recipe.kind, shape, str(recipe.target), there, recipe.page
+        yield name, recipe.kind, shape, recipe.target, _at_hand(recipe, data_dir), _source(recipe)
+
+
+def _at_hand(recipe: Recipe, data_dir: str | None) -> str:
+    return "yes" if all(locate(source, data_dir) for source in recipe.sources) else "no"
+
+
+def _source(recipe: Recipe) -> str:
+    return recipe.sources[0].page if recipe.sources else recipe.note or "embedded"
 
 
 def _components(group: str) -> Iterator[tuple[str, ...]]:

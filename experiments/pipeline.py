@@ -162,10 +162,11 @@ class Run:
             fields = work()
             if reason := fields.pop("skipped", None):
                 status = "skipped"
-        except Exception:
+        except Exception as error:
             if self.config.fail_fast:
                 raise
-            status, reason = "failed", traceback.format_exc()
+            message = next(iter(str(error).splitlines()), "")
+            status, reason = "failed", f"{traceback.format_exc()}\n{type(error).__name__}: {message}"
         provenance = {**self.provenance, "started": started}
         cell = Cell(key_of(spec), stage, status, reason, spec, **fields, provenance=provenance)
         self.store.put(cell)

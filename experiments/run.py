@@ -17,6 +17,7 @@ from experiments.config import CONF, Config, as_config, register
 from experiments.errors import HarnessError
 from experiments.outcome import write_outcome
 from experiments.pipeline import Run
+from experiments.spec import Cell
 from experiments.store import Store
 
 _exit_code = 0
@@ -83,16 +84,30 @@ def run_once(config: Config) -> None:
     write_outcome(run, cells)
     failed = [cell for cell in cells if cell.status in ("failed", "timeout")]
     if failed:
-        lines = [
-            f"  {c.spec['dataset']} / {c.spec['protocol']} / {c.spec['denoiser']}"
-            + (f" / {c.spec['regressor']} / {c.spec['variant']}" if c.stage == "score" else "")
-            + f": {(c.reason or '').strip().splitlines()[-1]} ({store.cell_path(c.key)})"
-            for c in failed
-        ]
         raise CellsFailed(
-            f"{len(failed)} of {len(cells)} cells failed; the next call tries them again:\n"
-            + "\n".join(lines)
+            f"{len(failed)} of {len(cells)} cells failed; the next call tries them again:\n{_listed(failed)}"
         )
+
+
+def _listed(failed: list[Cell]) -> str:
+    """Every failed cell, those with the same reason together."""
+    by_reason: dict[str, list[Cell]] = {}
+    for cell in failed:
+        by_reason.setdefault((cell.reason or "no reason").strip().splitlines()[-1], []).append(cell)
+    lines = []
+    for reason, cells in by_reason.items():
+        lines.append(f"  {reason}")
+        for cell in cells:
+            spec = cell.spec
+            axes = (
+                spec["dataset"],
+                spec["protocol"],
+                spec["denoiser"],
+                spec.get("regressor"),
+                spec.get("variant"),
+            )
+            lines.append(f"    {' / '.join(axis for axis in axes if axis)} ({cell.key[:12]})")
+    return "\n".join(lines)
 
 
 def _checked(argument: str) -> str:

@@ -28,7 +28,7 @@ class Cell:
         Hash of `spec`, see `key_of`.
     stage, status : str
     reason : str or None
-        Why a cell was skipped or failed; of a failure, the traceback.
+        Why a cell was skipped or failed; of a failure the traceback, and in the last line the error.
     spec : dict
         What was computed. Nothing here depends on the machine, the paths or the order of the run.
     metrics : dict of str to float

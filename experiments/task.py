@@ -144,6 +144,7 @@ def prepare(
         seed=seed_of("noise", dataset.name, type(noise).__name__, repetition),
         constant=scaler.constant,
         target_column=target,
+        kind=dataset.kind,
     )
 
     def part(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,62 @@
+"""The end of a run: its tables on screen and on disk, and one figure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments import render
+from experiments.pipeline import Run
+from experiments.spec import Cell
+from experiments.store import write_atomically
+from experiments.tables import run_tables
+
+STRETCH = 200
+"""Time steps, or rows, that the figure shows."""
+
+
+def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
+    """Print the tables of a run and write them, and the figure, beside its cells."""
+    folder = run.store.root / "outcomes" / _folder(run)
+    tables = run_tables(cells)
+    written: list[Path] = []
+    for table in tables:
+        print(render.text(table, ansi=sys.stdout.isatty()))
+        for suffix, text in (("csv", render.csv(table)), ("md", render.markdown(table))):
+            path = folder / f"{table.name}.{suffix}"
+            write_atomically(path, text.encode())
+            written.append(path)
+    if run.config.figure:
+        written += _draw(run, cells, folder)
+    finished = sum(cell.status == "ok" for cell in cells)
+    print(
+        f"{len(cells)} cells ({run.computed} computed now, {finished} finished) in {run.store.root / 'cells'}"
+    )
+    print(f"Tables and figure in {folder}: {', '.join(path.name for path in written)}")
+
+
+def _folder(run: Run) -> str:
+    spec = run.spec
+    noise = spec["noise"] if spec["noise"] == "none" else f"{spec['noise']}_{spec['sigma']:g}"
+    return f"{spec['dataset']}_{noise}_{run.config.profile.name}"
+
+
+def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
+    """A stretch of the target, clean, noisy and as each method made it, for the last protocol's train rows."""
+    from experiments.figures import run_figure
+
+    paths: list[Path] = []
+    for protocol in run.config.protocol:
+        task = run.task(protocol, 0)
+        refined: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for cell in cells:
+            if cell.stage == "denoise" and cell.status == "ok" and cell.spec["protocol"] == protocol:
+                arrays = run.store.load_arrays(cell.key)
+                if arrays is not None and cell.spec["repetition"] == 0:
+                    refined[cell.spec["denoiser"]] = (arrays["X"], arrays["y"])
+        if refined:
+            paths += run_figure(task, refined, protocol, folder / f"denoised_{protocol}")
+    return paths
