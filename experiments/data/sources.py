@@ -10,8 +10,8 @@ import gzip
 import hashlib
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from experiments.errors import DatasetCorrupt, DatasetMissing
@@ -51,26 +51,35 @@ class Source:
     blobs: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not (self.sha256 or self.blobs):
+            raise ValueError(f"{self.path}: a source needs a sha256 or git blob ids, else nothing proves the file")
+
     @property
     def file(self) -> str:
         """The bare file name."""
         return self.path.rpartition("/")[2]
 
-    @cached_property
+    @property
     def proof(self) -> str:
         """What identifies the file, for messages."""
         if self.sha256:
             return f"sha256 {self.sha256}" + (f", {self.n_bytes:,} bytes" if self.n_bytes else "")
-        return f"git blob {' or '.join(self.blobs)}" if self.blobs else "no sum known"
+        return f"git blob {' or '.join(self.blobs)}"
 
     def matches(self, content: bytes) -> bool:
         """Say whether `content` is this file, byte for byte (for `blobs`: line ends aside)."""
         if self.sha256:
             return hashlib.sha256(content).hexdigest() == self.sha256
-        if not self.blobs:
-            return True
-        lf = content.replace(b"\r\n", b"\n")
-        return any(git_blob(form) in self.blobs for form in (content, lf, lf.replace(b"\n", b"\r\n")))
+        return any(git_blob(form) in self.blobs for form in line_end_forms(content))
+
+
+def line_end_forms(content: bytes) -> Iterator[bytes]:
+    """Yield `content` as it is, with LF and with CRLF line ends."""
+    yield content
+    lf = content.replace(b"\r\n", b"\n")
+    yield lf
+    yield lf.replace(b"\n", b"\r\n")
 
 
 def git_blob(content: bytes) -> str:

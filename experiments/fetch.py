@@ -1,0 +1,242 @@
+"""``python -m experiments.fetch``: get the raw files, or check those that are there."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from tqdm import tqdm
+
+from experiments.data import sources
+from experiments.data.recipes import DATASETS
+from experiments.data.sources import Source, line_end_forms, locate, unpack
+from experiments.errors import DatasetCorrupt, FetchFailed, HarnessError, UnknownName
+
+LIMIT = 1 << 30
+"""Largest file, in bytes, that is unpacked from an archive where the size is not known beforehand."""
+
+EPILOG = """\
+Files go to <data-dir>/<key>/<file> (datasets/raw unless --data-dir says otherwise) and are proved by their
+sha256 (two of them by git blob ids). A file that is at hand and right, there or in the folder that DENOGRAD_DATA
+names, is left alone. Where there is no direct address, or it fails, what to do by hand is printed.
+Exit code: 0 if every file asked for is there and right, else 1.
+
+examples:
+  python -m experiments.fetch ett parkinsons
+  python -m experiments.fetch all --data-dir ~/data
+  python -m experiments.fetch all --verify
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Fetch or verify what the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.fetch",
+        description="Download the datasets' raw files and verify their checksums.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="+", metavar="NAME", help="datasets (see experiments.list), or 'all'")
+    parser.add_argument("--data-dir", type=Path, help="folder for the files (default: datasets/raw)")
+    parser.add_argument("--verify", action="store_true", help="only check what is there, download nothing")
+    arguments = parser.parse_args(argv)
+    try:
+        wanted = sources_of(arguments.names)
+        folder = arguments.data_dir.expanduser() if arguments.data_dir else sources.RAW
+        if not arguments.verify:
+            _make_folder(folder)
+        bad = verify(wanted, arguments.data_dir) if arguments.verify else fetch(wanted, folder)
+    except HarnessError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. Files that are complete stay; the same command goes on from there.", file=sys.stderr
+        )
+        return 130
+    if bad:
+        print(
+            f"{len(bad)} of {len(wanted)} files are not there or not right: {', '.join(bad)}", file=sys.stderr
+        )
+    elif not wanted:
+        print("Nothing to fetch: these data come with a package or are computed.")
+    return 1 if bad else 0
+
+
+def sources_of(names: list[str]) -> list[Source]:
+    """Collect the raw files of the named datasets ('all' names every one), each once.
+
+    Raises
+    ------
+    UnknownName
+    """
+    if "all" in names:
+        names = list(DATASETS)
+    for name in names:
+        if name not in DATASETS:
+            raise UnknownName("dataset", name, [*DATASETS, "all"])
+    return list(dict.fromkeys(source for name in names for source in DATASETS[name].sources))
+
+
+def verify(wanted: list[Source], data_dir: Path | None = None) -> list[str]:
+    """Check the files that are there, print the state of each, and return those that are not right."""
+    bad = []
+    for source in wanted:
+        path = locate(source, data_dir)
+        problem = "missing" if path is None else _problem(source, path)
+        print(f"{source.path}: {problem or 'right'}{f' ({path})' if path else ''}")
+        if problem:
+            bad.append(source.path)
+    return bad
+
+
+def fetch(wanted: list[Source], folder: Path) -> list[str]:
+    """Download what is not at hand to `folder`; print how to get the rest, and return it."""
+    bad = []
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-", ignore_cleanup_errors=True) as scratch:
+        for source in wanted:
+            target = folder / source.path
+            found = locate(source, folder)
+            try:
+                if found and not _problem(source, found):
+                    print(f"{source.path}: at hand ({found})")
+                    continue
+                if found and not found.is_relative_to(folder):
+                    raise FetchFailed(
+                        f"{found} is not the published file, but would be found first: delete it"
+                    )
+                _write(target, _download(source, Path(scratch)))
+                print(f"{source.path}: downloaded to {target}")
+            except FetchFailed as error:
+                bad.append(source.path)
+                print(by_hand(source, target, str(error)), file=sys.stderr)
+    return bad
+
+
+def by_hand(source: Source, target: Path, reason: str) -> str:
+    """Say how to get a file without us."""
+    return (
+        f"{source.path}: {reason}. To get it by hand:\n"
+        f"  page     {source.page}\n"
+        f"  file     {source.file}\n"
+        f"  save as  {target} (or {target.name}.gz)\n"
+        f"  proof    {source.proof}"
+    )
+
+
+def _problem(source: Source, path: Path) -> str | None:
+    """What is wrong with a file that is there."""
+    try:
+        content = unpack(path)
+    except DatasetCorrupt:
+        return "truncated or damaged"
+    if source.matches(content):
+        return None
+    found = hashlib.sha256(content).hexdigest()
+    return f"altered: sha256 {found}, {len(content):,} bytes, expected {source.proof}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FetchFailed(
+            f"cannot write to {folder} ({error.strerror}): choose another with --data-dir"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FetchFailed(f"cannot write to {folder} (no permission): choose another with --data-dir")
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a whole file or nothing."""
+    try:
+        target.parent.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as part:
+            try:
+                part.write(content)
+                part.flush()
+                os.chmod(part.name, 0o644)
+                os.replace(part.name, target)
+            except BaseException:
+                os.unlink(part.name)
+                raise
+    except OSError as error:
+        raise FetchFailed(f"{target} cannot be written ({error.strerror})") from error
+
+
+def _download(source: Source, scratch: Path) -> bytes:
+    """Try the addresses in turn until one yields the file."""
+    if not source.urls:
+        raise FetchFailed("no direct download")
+    reasons = []
+    for url in source.urls:
+        try:
+            return _pick(source, _retrieve(url, scratch))
+        except FetchFailed as error:
+            reasons.append(f"{url}: {error}")
+    raise FetchFailed("download failed (" + "; ".join(reasons) + ")")
+
+
+def _retrieve(url: str, scratch: Path) -> Path:
+    """Download an address into the scratch folder, once per call of the program."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    label = url.rpartition("/")[2][:30]
+    with tqdm(total=1, desc=label, unit="B", unit_scale=True, disable=None, leave=False) as bar:
+        downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=30)
+        try:
+            return Path(pooch.retrieve(url, None, fname=name, path=scratch, downloader=downloader))
+        except (requests.exceptions.RequestException, OSError, ValueError) as error:
+            raise FetchFailed(str(error)) from error
+
+
+def _pick(source: Source, path: Path) -> bytes:
+    """Find the file in what was downloaded: the download itself, or the member of a zip with the right sum."""
+    seen = []
+    for name, content in _members(path, source.n_bytes) if zipfile.is_zipfile(path) else _plain(path):
+        # Some servers hand out other line ends than those that the sum was taken of.
+        for form in line_end_forms(content):
+            if source.matches(form):
+                return form
+        seen.append(f"{name}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+    raise FetchFailed(f"it does not hold the published file ({'; '.join(seen) or 'it is empty'})")
+
+
+def _plain(path: Path) -> Iterator[tuple[str, bytes]]:
+    yield "download", path.read_bytes()
+
+
+def _members(path: Path, n_bytes: int | None) -> Iterator[tuple[str, bytes]]:
+    """Unpack the members of a zip in memory, one after the other, none larger than it may be."""
+    limit = 2 * n_bytes if n_bytes else LIMIT
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                _refuse_traversal(member.filename)
+                if member.is_dir() or member.file_size > limit:
+                    continue
+                with archive.open(member) as handle:
+                    content = handle.read(limit + 1)  # the header may lie about the size
+                if len(content) <= limit:
+                    yield member.filename, content
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise FetchFailed(f"the zip is damaged or encrypted ({error})") from error
+
+
+def _refuse_traversal(name: str) -> None:
+    for path in (PurePosixPath(name), PureWindowsPath(name)):
+        if path.is_absolute() or path.anchor or ".." in path.parts:
+            raise FetchFailed(f"the zip holds a member outside its own folder, {name!r}: not to be trusted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
