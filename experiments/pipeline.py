@@ -60,6 +60,7 @@ class Run:
         with threadpool_limits(self.config.threads), self._progress() as bar:
             for repetition in range(self.config.repetitions):
                 for protocol in self.config.protocol:
+                    self.task(protocol, repetition)  # bad input shows here, before any cell
                     for denoiser, backbone in self.pairs:
                         bar.set_postfix_str(f"{protocol} {denoiser.name}")
                         trial = Trial(self, protocol, repetition, denoiser, backbone)
