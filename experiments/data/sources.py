@@ -53,7 +53,9 @@ class Source:
 
     def __post_init__(self) -> None:
         if not (self.sha256 or self.blobs):
-            raise ValueError(f"{self.path}: a source needs a sha256 or git blob ids, else nothing proves the file")
+            raise ValueError(
+                f"{self.path}: a source needs a sha256 or git blob ids, else nothing proves the file"
+            )
 
     @property
     def file(self) -> str:
