@@ -1,5 +1,6 @@
 """DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone."""
 
 from denograd.estimator import DenoGrad
+from denograd.regressor import DenoisedRegressor
 
-__all__ = ["DenoGrad"]
+__all__ = ["DenoGrad", "DenoisedRegressor"]

@@ -23,7 +23,10 @@ def choose_device(device: torch.device | str | int | None) -> torch.device:
     """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chosen = torch.device(device)
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device {device!r} is none that torch knows, such as 'cpu' or 'cuda:0'") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             f"device {str(device)!r} was asked for, but torch sees no CUDA device here: "
@@ -85,8 +88,8 @@ def find_layout(model: nn.Module, windows: Tensor, layout: Layout = "auto") -> L
     """Say whether the model wants windows as (batch, time, channel) or as (batch, channel, time).
 
     The model's attribute ``input_layout`` wins over `layout` = "auto"; failing both, the model is run once,
-    and wants channels first if the first layer that it calls is a 1-D convolution over exactly our channels
-    which gets the windows as they were handed over (not one that the model transposed itself).
+    and wants channels first if its first layer with weights is a 1-D convolution (or a norm of channels) over
+    exactly our channels which gets the windows as they were handed over, not as the model transposed them.
 
     Parameters
     ----------
@@ -101,16 +104,17 @@ def find_layout(model: nn.Module, windows: Tensor, layout: Layout = "auto") -> L
         raise ValueError(f"layout must be 'auto', 'ntc' or 'nct', got {layout!r}")
     if layout != "auto":
         return layout
-    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv1d)]
-    if not convolutions:
+    channels_first = (nn.Conv1d, nn.BatchNorm1d, nn.InstanceNorm1d, nn.GroupNorm)
+    if not any(isinstance(m, channels_first) for m in model.modules()):
         return "ntc"
     probe = windows.contiguous()
-    first: list[tuple[nn.Module, Any]] = []
+    called: list[tuple[nn.Module, Any]] = []
 
     def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        first.append((module, inputs[0] if inputs else None))
+        called.append((module, inputs[0] if inputs else None))
 
-    hooks = [m.register_forward_pre_hook(look) for m in model.modules() if not list(m.children())]
+    weighted = [m for m in model.modules() if not list(m.children()) and list(m.parameters())]
+    hooks = [m.register_forward_pre_hook(look) for m in weighted]
     try:
         # A model with channels first cannot take this layout: it fails after its first layer was seen.
         with torch.no_grad(), suppress(RuntimeError, ValueError, IndexError):
@@ -118,11 +122,12 @@ def find_layout(model: nn.Module, windows: Tensor, layout: Layout = "auto") -> L
     finally:
         for hook in hooks:
             hook.remove()
-    if not first or not isinstance(first[0][0], nn.Conv1d) or not isinstance(first[0][1], Tensor):
+    if not called or not isinstance(called[0][0], channels_first) or not isinstance(called[0][1], Tensor):
         return "ntc"
-    module, given = first[0]
+    first, given = called[0]
     untouched = given.shape == probe.shape and given.stride() == probe.stride()
-    return "nct" if untouched and module.in_channels == probe.shape[2] else "ntc"
+    width = getattr(first, "in_channels", None) or getattr(first, "num_features", None) or first.num_channels
+    return "nct" if untouched and width == probe.shape[2] else "ntc"
 
 
 class Predictor:

@@ -122,9 +122,11 @@ def check_criterion(predict: Predictor, prediction: Tensor, y: Tensor) -> None:
         raise ValueError(
             f"the criterion {name} is not differentiable in y ({error}): use a regression loss"
         ) from error
-    if gradient is None:
+    off = bool((prediction.detach().reshape(y.shape) != y).any())
+    if gradient is None or (off and not gradient.any()):
         raise ValueError(
-            f"the criterion {name} is not differentiable in y: use a regression loss such as MSELoss"
+            f"the criterion {name} is not differentiable in y (no gradient reaches the target): "
+            "use a regression loss such as MSELoss"
         )
 
 
@@ -168,6 +170,10 @@ def check_memory(need: int, what: str) -> None:
     free = available_bytes()
     if free is not None and need > 0.9 * free:
         raise MemoryError(
-            f"save_gradients=True would keep {need / 1e9:.1f} GB ({what}), {free / 1e9:.1f} GB are free: set "
+            f"save_gradients=True would keep {_size(need)} ({what}), {_size(free)} are free: set "
             "save_gradients=False, or use fewer max_epochs"
         )
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -65,6 +65,8 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
         def wrap(result: Array) -> Array:
             return result.astype(dtype, copy=False)
 
+    if not values.size:
+        raise ValueError(f"{name} is empty, its shape is {values.shape}: there are no rows to refine")
     if not np.isfinite(values).all():
         position = np.argwhere(~np.isfinite(values))[0].tolist()
         where = f"row {position[0]}"

@@ -104,7 +104,13 @@ def test_gauss_newton_on_a_table(release, build, table, targets, denoise_y, etas
     if targets == 2:
         y = np.stack([y, X[:, 2] * y], 1)
     model = build("mlp", 5, targets)
-    how = {"max_epochs": EPOCHS, "batch_size": 128, "denoise_y": denoise_y, "eta_x": etas[0], "eta_y": etas[1]}
+    how = {
+        "max_epochs": EPOCHS,
+        "batch_size": 128,
+        "denoise_y": denoise_y,
+        "eta_x": etas[0],
+        "eta_y": etas[1],
+    }
     ours = refine(model, X, y, {}, how | {"rule": "gauss_newton"})
     assert_same(release("2.0.0")(model, X, y, {}, how), ours, largest=0.5)
 
