@@ -28,6 +28,8 @@ class Problem:
         Whether the order of the rows means something.
     sigma : float or None
         Known noise level in standard deviations of a column; None where nobody knows it.
+    sigma_target : float or None
+        The target's, where it differs (0: the target is clean); None means `sigma`.
     window : int
         Length, in time steps, of the windows that models of this series see.
     backbone : callable or None
@@ -41,6 +43,7 @@ class Problem:
     window: int = 24
     backbone: Callable[[], Any] | None = None
     n_train: int | None = None
+    sigma_target: float | None = None
 
 
 @dataclass(frozen=True)

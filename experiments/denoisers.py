@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self, get_args
 
+import numpy as np
 import torch
 
-from baselines.base import Array, Denoised, Problem
+from baselines.base import Array, Denoised, Problem, stack, unstack
 from denograd import DenoGrad
+from denograd.blindspot import BlindSpot
+from denograd.map import Solver, refine
 
 Refine = Literal["both", "features", "target"]
 Rule = Literal["fixed", "gauss_newton", "global"]
@@ -94,3 +97,92 @@ class DenoGradRule:
             refined_y.reshape(len(X)),
             {"history": method.history_},
         )
+
+
+class DenoGradMap:
+    """The rule `map` with its blind-spot backbone, which it trains itself.
+
+    Parameters
+    ----------
+    sigma : "known" or float
+        Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
+        the denoiser is skipped where there is none.
+    refine : {"both", "features", "target"}
+        What may move.
+    solver : {"lbfgs", "one_step"}
+    max_epochs : int
+        Iterations of L-BFGS.
+    """
+
+    features_only = True
+    causal = False
+    sequential = False
+
+    def __init__(
+        self,
+        sigma: Literal["known"] | float = "known",
+        refine: Refine = "both",
+        solver: Solver = "lbfgs",
+        max_epochs: int = 40,
+    ) -> None:
+        if refine not in get_args(Refine):
+            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
+        if sigma != "known" and not float(sigma) > 0:
+            raise ValueError(f"sigma must be positive or 'known', got {sigma!r}")
+        self.sigma = sigma
+        self.refine = refine
+        self.solver = solver
+        self.max_epochs = max_epochs
+
+    def skip(self, problem: Problem) -> str | None:
+        """Without a noise level there is nothing to weigh the backbone against."""
+        if self.sigma == "known" and not problem.sigma and not problem.sigma_target:
+            return "no noise level: none was injected and none is given"
+        return None
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Train the blind-spot backbone on the rows of `X` (and of `y`)."""
+        frame = stack(X, y)
+        self._problem = problem
+        self._fitted_rows = frame
+        self._blind = BlindSpot(problem.kind).fit(frame, seed=seed)
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine rows, the fitted ones with models that were not trained on them."""
+        if causal:
+            raise ValueError("a blind-spot backbone looks both ways: it has no causal pass")
+        frame = stack(X, y)
+        n = len(self._fitted_rows)
+        again = len(frame) >= n and np.array_equal(frame[:n], self._fitted_rows)
+        level = self._level(frame.shape[1], y is not None)
+        found = refine(
+            self._blind,
+            frame,
+            level,
+            fitted_rows=n if again else 0,
+            solver=self.solver,
+            max_iter=self.max_epochs,
+        )
+        info = {
+            "iterations": found.iterations,
+            "evaluations": found.evaluations,
+            "sigma_used": found.sigma.round(6).tolist()
+            if len(found.sigma) <= 32
+            else float(found.sigma.max()),
+            "score": np.sqrt((found.residual**2 / found.scale**2).mean(axis=1)),
+        }
+        return unstack(found.values, y, info)
+
+    def _level(self, columns: int, has_target: bool) -> Array:
+        """Noise level of every column; 0 holds it."""
+        problem, series = self._problem, self._problem.kind == "series"
+        if self.sigma == "known":
+            features, target = problem.sigma or 0.0, problem.sigma_target
+            target = features if target is None else target
+        else:
+            features = target = float(self.sigma)
+        level = np.full(columns, 0.0 if self.refine == "target" else features)
+        if series or has_target:
+            level[0 if series else -1] = 0.0 if self.refine == "features" else target
+        return level

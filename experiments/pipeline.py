@@ -250,7 +250,13 @@ class Trial:
 
     def _denoise(self) -> dict[str, Any]:
         task, provider = self.task, self._provider()
-        problem = Problem(task.kind, sigma=task.sigma or None, window=task.window, backbone=provider)
+        problem = Problem(
+            task.kind,
+            sigma=task.sigma if task.sigma and self.run.noise.features else None,
+            sigma_target=task.sigma if task.sigma and self.run.noise.target else 0.0,
+            window=task.window,
+            backbone=provider,
+        )
         denoiser = self.component.make()
         if reason := denoiser.skip(problem):
             return {"skipped": reason}
