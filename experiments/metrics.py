@@ -120,12 +120,13 @@ def swd(A: ArrayLike, B: ArrayLike, *, n_projections: int = PROJECTIONS, seed: i
 def constant_columns(*frames: ArrayLike) -> NDArray[np.bool_]:
     """Mask (d,) of the columns that do not vary in at least one of the frames (n, d).
 
-    "Does not vary" is measured against the most varying column of the first frame (1e-10 of it), since
-    reconstructing a constant leaves rounding errors.
+    Rebuilding a constant leaves rounding errors; so "does not vary" is measured against the most varying column of
+    the first frame (1e-10 of it) and the size of the numbers (1e-13 of it).
     """
-    spreads = [np.asarray(frame, dtype=float).std(axis=0) for frame in frames]
-    limit = 1e-10 * spreads[0].max(initial=0.0)
-    return np.any([spread <= limit for spread in spreads], axis=0)
+    arrays = [np.asarray(frame, dtype=float) for frame in frames]
+    limit = 1e-10 * arrays[0].std(axis=0).max(initial=0.0)
+    constant = [a.std(axis=0) <= np.maximum(limit, 1e-13 * np.abs(a).max(axis=0)) for a in arrays]
+    return np.any(constant, axis=0)
 
 
 def rho_bar(before: ArrayLike, after: ArrayLike) -> tuple[float, int]:
