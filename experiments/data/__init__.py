@@ -1,0 +1,1 @@
+"""From raw files to arrays that a model can be fitted on: sources, recipes, splits, noise, synthetic data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -47,7 +47,7 @@ class Noise:
     Raises
     ------
     SettingInvalid
-        If `sigma` is negative or not finite, or `fraction` outside [0, 1].
+        If a setting is of another type, `sigma` negative or not finite, or `fraction` outside [0, 1].
     """
 
     sigma: float = 0.05
@@ -59,6 +59,11 @@ class Noise:
     series_only: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), type(field.default)
+            wanted = (int, float) if kind is float else kind
+            if not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool)):
+                raise SettingInvalid(f"noise.{field.name} must be a {kind.__name__}, got {value!r}")
         if not (np.isfinite(self.sigma) and self.sigma >= 0):
             raise SettingInvalid(
                 f"noise.sigma must be a finite number of at least 0 (standard deviations of a column), "
