@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,7 +34,7 @@ from experiments.protocols import Refined, Refinement, compared_rows, scored_on,
 from experiments.resources import Usage, commit, machine, measured
 from experiments.seeds import seed_of
 from experiments.spec import Cell, Stage, Status, key_of, versions_of
-from experiments.store import Store
+from experiments.store import Store, StoreError
 from experiments.task import Task, prepare
 
 
@@ -46,11 +48,14 @@ class Run:
     store : Store
     log : callable
         Takes a line of text for each cell as it is finished.
+    load : callable
+        Gives the dataset of a name and a folder.
     """
 
     config: Config
     store: Store
     log: Callable[[str], None] = lambda line: None
+    load: Callable[[str, str | None], Dataset] = load_dataset
     computed: int = field(default=0, init=False)
 
     def execute(self) -> list[Cell]:
@@ -58,16 +63,20 @@ class Run:
         torch.set_num_threads(self.config.threads)
         cells = []
         with threadpool_limits(self.config.threads), self._progress() as bar:
-            for repetition in range(self.config.repetitions):
-                for protocol in self.config.protocol:
-                    self.task(protocol, repetition)  # bad input shows here, before any cell
-                    for denoiser, backbone in self.pairs:
-                        bar.set_postfix_str(f"{protocol} {denoiser.name}")
-                        trial = Trial(self, protocol, repetition, denoiser, backbone)
-                        for cell in trial.cells():
-                            cells.append(cell)
-                            bar.update()
+            for trial in self.trials():
+                self.task(trial.protocol, trial.repetition)  # bad input shows here, before any cell
+                bar.set_postfix_str(f"{trial.protocol} {trial.denoiser.name}")
+                for cell in trial.cells():
+                    cells.append(cell)
+                    bar.update()
         return cells
+
+    def trials(self) -> Iterator[Trial]:
+        """Every denoiser under every protocol and repetition."""
+        for repetition in range(self.config.repetitions):
+            for protocol in self.config.protocol:
+                for denoiser, backbone in self.pairs:
+                    yield Trial(self, protocol, repetition, denoiser, backbone)
 
     def task(self, protocol: str, repetition: int) -> Task:
         """The task of one protocol and repetition; the last one is kept."""
@@ -85,7 +94,7 @@ class Run:
 
     @cached_property
     def dataset(self) -> Dataset:
-        return load_dataset(self.config.dataset.name, self.config.data_dir)
+        return self.load(self.config.dataset.name, self.config.data_dir)
 
     @cached_property
     def noise(self) -> Any:
@@ -120,7 +129,7 @@ class Run:
             "target": dataset.target,
             "rows": min(self.config.profile.rows or n, n),
             "window": self.config.dataset.window if dataset.kind == "series" else None,
-            "noise": type(self.noise).__name__.lower() if sigma else "none",
+            "noise": _snake(type(self.noise).__name__) if sigma else "none",
             "sigma": sigma,
             "noise_params": {k: v for k, v in self.config.noise.items() if k != "_target_"} if sigma else {},
         }
@@ -159,16 +168,18 @@ class Run:
         status: Status = "ok"
         reason: str | None = None
         fields: dict[str, Any] = {}
+        clock = time.perf_counter()
         try:
             fields = work()
             if reason := fields.pop("skipped", None):
                 status = "skipped"
         except Exception as error:
-            if self.config.fail_fast:
+            if self.config.fail_fast or isinstance(error, StoreError):
                 raise
             message = next(iter(str(error).splitlines()), "")
             status, reason = "failed", f"{traceback.format_exc()}\n{type(error).__name__}: {message}"
-        provenance = {**self.provenance, "started": started}
+        seconds = round(time.perf_counter() - clock, 4)  # all of it: metrics and storing, a backbone's training
+        provenance = {**self.provenance, "started": started, "seconds": seconds}
         cell = Cell(key_of(spec), stage, status, reason, spec, **fields, provenance=provenance)
         self.store.put(cell)
         self.computed += 1
@@ -188,19 +199,25 @@ class Trial:
 
     def cells(self) -> Iterator[Cell]:
         """The denoiser's cell, then the regressors'; only what is missing is computed."""
-        denoised = self.run.store.finished(self.key) or self._record_denoising()
+        denoised = self.denoised()
         yield denoised
         if denoised.status != "ok":
             return
-        tested = variants(self.protocol, self.run.spec["sigma"], test_form=denoised.info["test_form"])
         for regressor in self.run.regressors:
-            scorer = Scorer(self, regressor)
-            for variant in tested:
-                spec = scorer.spec(variant)
-                stored = self.run.store.finished(key_of(spec))
-                yield stored or self.run.record("score", spec, partial(scorer.score, variant))
+            yield from self.scored(regressor, denoised)
         if not self.run.config.keep_arrays:
             self.run.store.drop_arrays(self.key)
+
+    def denoised(self) -> Cell:
+        """The denoiser's own cell."""
+        return self.run.store.finished(self.key) or self.run.record("denoise", self.spec, self._denoise)
+
+    def scored(self, regressor: Component, denoised: Cell) -> Iterator[Cell]:
+        """The cells of a regressor fitted on what the denoiser made."""
+        scorer = Scorer(self, regressor)
+        for variant, spec in scorer.specs(denoised).items():
+            stored = self.run.store.finished(key_of(spec))
+            yield stored or self.run.record("score", spec, partial(scorer.score, variant))
 
     @cached_property
     def task(self) -> Task:
@@ -244,9 +261,6 @@ class Trial:
         return self._fresh
 
     _fresh: Refined | None = field(default=None, init=False)
-
-    def _record_denoising(self) -> Cell:
-        return self.run.record("denoise", self.spec, self._denoise)
 
     def _denoise(self) -> dict[str, Any]:
         task, provider = self.task, self._provider()
@@ -316,6 +330,12 @@ class Scorer:
     trial: Trial
     regressor: Component
 
+    def specs(self, denoised: Cell) -> dict[str, dict[str, Any]]:
+        """The spec of each variant that the denoiser's cell allows."""
+        trial = self.trial
+        test_form = denoised.info["test_form"]
+        return {v: self.spec(v) for v in variants(trial.protocol, trial.spec["sigma"], test_form=test_form)}
+
     def spec(self, variant: str) -> dict[str, Any]:
         spec = self.trial.spec
         return {
@@ -371,6 +391,11 @@ class Scorer:
         if inputs.ndim == 3 and getattr(self._estimator, "input", "flat") == "flat":
             return inputs.reshape(len(inputs), -1)
         return inputs
+
+
+def _snake(name: str) -> str:
+    """StudentT -> student_t, the name of its YAML."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def summary_of(cell: Cell) -> str:
