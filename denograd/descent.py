@@ -70,7 +70,12 @@ def squared_rows(g: Tensor) -> Tensor:
 
 def _unit(g_x: Tensor, g_y: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
     scale = inverse(square)
-    return g_x * scale.view(-1, *[1] * (g_x.ndim - 1)), g_y * scale[:, None]
+    return g_x * _like(scale, g_x), g_y * scale[:, None]
+
+
+def _like(factor: Tensor, g: Tensor) -> Tensor:
+    """Factors of samples ``(B,)`` in a shape that multiplies `g`, in the dtype of both."""
+    return factor.view(-1, *[1] * (g.ndim - 1))
 
 
 def _moved(now: Tensor, then: Tensor) -> Tensor:
@@ -102,15 +107,17 @@ def descend_rows(
             rows = slice(start, start + how.batch_size)
             g_x, g_y, r = predict.gradients(X[rows].to(dtype), y[rows].to(dtype))
             sx, sy = squared_rows(g_x), squared_rows(g_y)
-            moves = gate(r, how.tau)
-            factor = how.rule(sx, sy, r, how.nrr) * moves
+            size = r.abs()
+            moves = gate(size, how.tau)
+            factor = how.rule(sx, sy, r, how.nrr).mul_(moves)
             if how.keep:
                 parts.append(_unit(g_x, g_y, sx + sy))
-            X[rows] -= g_x.mul_((how.eta_x * factor).view(-1, *[1] * (g_x.ndim - 1)))
+            X[rows].addcmul_(g_x, _like(factor, g_x), value=-how.eta_x)
             if how.move_y:
-                y[rows] -= g_y.mul_((how.eta_y * factor)[:, None])
-            distance = (_moved(X[rows], X_then[rows]) + _moved(y[rows], y_then[rows])).sqrt()
-            figures += torch.stack([moves.sum(), r.abs().mean(1).sum(), distance.sum()])
+                y[rows].addcmul_(g_y, factor[:, None], value=-how.eta_y)
+            figures[0] += moves.sum()
+            figures[1] += size.mean(1).sum()
+        figures[2] = (_moved(X, X_then) + _moved(y, y_then)).sqrt().sum()
         if how.keep:
             kept.append(parts)
         if _close_epoch(figures, n, n, progress):
@@ -147,7 +154,7 @@ def descend_series(
     length = len(X)
     cover = coverage(torch.ones(count, device=X.device), window, length, stride).clamp_(min=1)
     total = torch.empty(length, X.shape[1], dtype=dtype, device=X.device)
-    factors = torch.empty(count, dtype=dtype, device=X.device)
+    moving = torch.empty(count, dtype=dtype, device=X.device)
     for _ in range(how.epochs):
         parts = []
         figures = torch.zeros(3, dtype=torch.float64, device=X.device)
@@ -157,22 +164,23 @@ def descend_series(
         total.zero_()
         for start in range(0, count, how.batch_size):
             rows = slice(start, min(start + how.batch_size, count))
-            size = rows.stop - start
+            span = (rows.stop - start - 1) * stride + window
             g_x, g_y, r = predict.gradients(windows[rows], targets[rows])
             sx, sy = squared_rows(g_x), squared_rows(g_y)
-            moves = gate(r, how.tau)
-            factor = how.rule(sx, sy, r, how.nrr) * moves
+            size = r.abs()
+            moves = gate(size, how.tau)
+            factor = how.rule(sx, sy, r, how.nrr).mul_(moves)
             if how.keep:
                 parts.append(_unit(g_x, g_y, sx + sy))
-            span = (size - 1) * stride + window
-            total[start * stride : start * stride + span] += overlap_add(g_x, factor, span, stride)
-            steps_y[rows] = g_y * factor[:, None]
-            factors[rows] = moves
-            figures[:2] += torch.stack([moves.sum(), r.abs().mean(1).sum()])
+            overlap_add(g_x, factor, total[start * stride : start * stride + span], stride)
+            torch.mul(g_y, factor[:, None], out=steps_y[rows])
+            moving[rows] = moves
+            figures[0] += moves.sum()
+            figures[1] += size.mean(1).sum()
         if how.keep:
             kept.append(parts)
         if how.ungated_only:
-            cover = coverage(factors, window, length, stride).clamp_(min=1)
+            cover = coverage(moving, window, length, stride).clamp_(min=1)
         X -= how.eta_x * total / cover[:, None]
         if how.move_y:
             targets_of(y, window, future, stride, count).sub_(how.eta_y * steps_y)

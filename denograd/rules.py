@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from denograd import steps
 from denograd.backbone import Predictor, dtype_of, find_layout, frozen
@@ -29,6 +31,7 @@ from denograd.windows import targets_of, windows_of
 RuleName = Literal["fixed", "gauss_newton", "global", "map"]
 
 PROBE = 64
+CACHE = 4 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,18 @@ def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Refi
     return RULES[rule].run(fitted, **settings, **common)
 
 
-def _open(fitted: Fitted, rule: str) -> tuple[Predictor, torch.Tensor, torch.Tensor, torch.dtype, bool]:
+class _Opened(NamedTuple):
+    """A fitted model and its data, ready to run."""
+
+    predict: Predictor
+    X: torch.Tensor
+    y: torch.Tensor
+    dtype: torch.dtype
+    mean: bool
+    batch_size: int
+
+
+def _open(fitted: Fitted, rule: str, batch_size: int | None) -> _Opened:
     """Look at model and data together (inside `frozen`), and refuse what does not fit."""
     if fitted.y is None:
         raise ValueError(f"rule={rule!r} needs a target: hand y or target_cols to fit")
@@ -92,14 +106,31 @@ def _open(fitted: Fitted, rule: str) -> tuple[Predictor, torch.Tensor, torch.Ten
     check_model(predict, x, t)
     with torch.no_grad():
         mean = is_mean(predict, predict(x), t)
-    return predict, X, y, dtype, mean
+    return _Opened(predict, X, y, dtype, mean, batch_size or _batch_size(fitted, predict, x))
 
 
-def _batch_size(fitted: Fitted) -> int:
-    """Samples per pass: small enough for the cache on a CPU, large enough to fill a GPU."""
+def _batch_size(fitted: Fitted, predict: Predictor, x: torch.Tensor) -> int:
+    """Samples per pass: what the backward pass keeps of them fits the cache of a CPU, or fills a GPU.
+
+    A recurrent net works on one time step after the other, so its samples need little at a time. The choice
+    depends on model and data alone, never on a clock: a run can be repeated to the byte.
+    """
     if fitted.device.type != "cpu":
         return 16384
-    return 256 if fitted.is_ts else 1024
+    if any(isinstance(m, nn.RNNBase) for m in fitted.model.modules()):
+        return 256
+    weights = {p.data_ptr() for p in fitted.model.parameters()}
+    kept = x.numel() * x.element_size()
+
+    def weigh(t: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        if t.data_ptr() not in weights:
+            kept += t.numel() * t.element_size()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(weigh, lambda t: t):
+        predict(x.detach().requires_grad_())
+    return 2 ** round(math.log2(min(max(CACHE * len(x) / kept, 256), 4096)))
 
 
 def _window_arguments(fitted: Fitted) -> dict[str, Any]:
@@ -136,14 +167,14 @@ def _descend(rule: str) -> Callable[..., Refined]:
             what = f"{max_epochs} epochs x {fitted.count} samples x {sample} values"
             check_memory(4 * max_epochs * fitted.count * sample, what)
         with frozen(fitted.model, fitted.device), Progress(max_epochs, rule, verbose) as progress:
-            predict, X, y, dtype, _ = _open(fitted, rule)
+            predict, X, y, dtype, _, size = _open(fitted, rule, batch_size)
             how = Descent(
                 rule=step,
                 ungated_only=rule == "gauss_newton",
                 nrr=nrr,
                 tau=nr_threshold,
                 epochs=max_epochs,
-                batch_size=batch_size or _batch_size(fitted),
+                batch_size=size,
                 move_y=denoise_y,
                 eta_x=eta_x,
                 eta_y=eta_y,
@@ -180,7 +211,7 @@ def _minimise(
         values = fitted.X.size + (0 if fitted.y is None else fitted.y.size)
         check_memory(4 * max_epochs * values, f"{max_epochs} epochs x {values} values")
     with frozen(fitted.model, fitted.device), Progress(max_epochs, "global", verbose) as progress:
-        predict, X, y, dtype, mean = _open(fitted, "global")
+        predict, X, y, dtype, mean, size = _open(fitted, "global", batch_size)
         how = Joint(
             target_cols=fitted.target_cols,
             mean=mean,
@@ -188,7 +219,7 @@ def _minimise(
             lr=lr,
             tol=tol,
             epochs=max_epochs,
-            batch_size=batch_size or _batch_size(fitted),
+            batch_size=size,
             move_y=denoise_y,
             keep=save_gradients,
         )

@@ -10,9 +10,20 @@ import torch
 from torch import Tensor
 
 
-def gate(residual: Tensor, tau: float) -> Tensor:
-    """1 for a sample that moves, 0 for one with all of its residuals within `tau`; shape ``(B,)``."""
-    return (residual.abs() > tau).any(1).to(residual.dtype)
+def gate(size: Tensor, tau: float) -> Tensor:
+    """1 for a sample that moves, 0 for one with all of its residuals within `tau`.
+
+    Parameters
+    ----------
+    size : (B, k) tensor
+        Absolute residuals.
+    tau : float
+
+    Returns
+    -------
+    moves : (B,) tensor
+    """
+    return (size.amax(1) > tau).to(size.dtype)
 
 
 def inverse(square: Tensor) -> Tensor:

@@ -29,32 +29,32 @@ def targets_of(series: Tensor, width: int, future: int, stride: int, count: int)
     return series[width + future - 1 :: stride][:count]
 
 
-def overlap_add(steps: Tensor, weight: Tensor, length: int, stride: int) -> Tensor:
-    """Sum the windows' steps at the time steps they cover.
+def overlap_add(steps: Tensor, weight: Tensor, total: Tensor, stride: int) -> None:
+    """Add the windows' weighted steps to the time steps that they cover.
+
+    Windows that are ``ceil(W / stride)`` apart do not overlap, so a series is covered by that many combs of
+    disjoint windows, and each comb is one strided addition over long rows.
 
     Parameters
     ----------
-    steps : (n_windows, width, d) tensor
+    steps : (n_windows, W, d) tensor
         Step of every window.
     weight : (n_windows,) tensor
         Factor of every window: 0 for a gated one.
-    length : int
-        Time steps of the series.
+    total : (length, d) tensor
+        Contiguous; ``G_t`` of the consensus rule once all windows were added. Window 0 starts at its step 0.
     stride : int
         Distance between the starts of neighbouring windows.
-
-    Returns
-    -------
-    total : (length, d) tensor
-        ``G_t`` of the consensus rule.
     """
     n, width, d = steps.shape
-    total = steps.new_zeros(length, d)
-    span = (n - 1) * stride + 1
-    column = weight[:, None]
-    for offset in range(width):
-        total[offset : offset + span : stride].addcmul_(steps[:, offset], column)
-    return total
+    rows = steps.reshape(n, width * d)
+    combs = -(-width // stride)
+    for first in range(min(combs, n)):
+        teeth = rows[first::combs]
+        place = total.as_strided(
+            teeth.shape, (combs * stride * d, 1), total.storage_offset() + first * stride * d
+        )
+        place.addcmul_(teeth, weight[first::combs, None])
 
 
 def coverage(weight: Tensor, width: int, length: int, stride: int) -> Tensor:

@@ -199,8 +199,7 @@ def test_batch_size_changes_rounding_only(case, rule, reduction):
 
 
 @pytest.mark.parametrize("rule", ["fixed", "gauss_newton"])
-def test_tables_forget_nothing_when_samples_come_to_rest(case, rule):
-    """Samples at rest may be left out of later passes: the result is that of one epoch after the other."""
+def test_many_epochs_are_one_epoch_many_times(case, rule):
     model, X, y = case(rule)
     how = {"nr_threshold": 0.2, "rule": rule, "verbose": False}
     whole = denoiser(model).fit(X, y).transform(max_epochs=12, **how)
