@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import time
 import re
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -178,7 +178,9 @@ class Run:
                 raise
             message = next(iter(str(error).splitlines()), "")
             status, reason = "failed", f"{traceback.format_exc()}\n{type(error).__name__}: {message}"
-        seconds = round(time.perf_counter() - clock, 4)  # all of it: metrics and storing, a backbone's training
+        seconds = round(
+            time.perf_counter() - clock, 4
+        )  # all of it: metrics and storing, a backbone's training
         provenance = {**self.provenance, "started": started, "seconds": seconds}
         cell = Cell(key_of(spec), stage, status, reason, spec, **fields, provenance=provenance)
         self.store.put(cell)

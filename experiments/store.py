@@ -19,7 +19,7 @@ FINISHED = ("ok", "skipped")
 
 
 class StoreError(HarnessError):
-    """The results folder cannot be used."""
+    """The results folder cannot be used: not writable, or full."""
 
 
 class Store:
@@ -102,19 +102,32 @@ class Store:
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Write a file so that a reader, a crash or a second writer sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    """Write a file so that a reader, a crash or a second writer sees all of it or nothing.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full, or the folder cannot be written. What was there before is still there.
+    """
+    name = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+    except BaseException as error:
+        if name:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        if isinstance(error, OSError):
+            raise StoreError(
+                f"cannot write {path}: {error.strerror}. What is stored is safe; mend this (free space, "
+                "permissions, results_dir=PATH) and run the same command again"
+            ) from error
         raise
 
 
