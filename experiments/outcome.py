@@ -14,10 +14,6 @@ from experiments.spec import Cell
 from experiments.store import write_atomically
 from experiments.tables import run_tables
 
-STRETCH = 200
-"""Time steps, or rows, that the figure shows."""
-
-
 def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
     """Print the tables of a run and write them, and the figure, beside its cells."""
     folder = run.store.root / "outcomes" / _folder(run)
@@ -45,11 +41,15 @@ def _folder(run: Run) -> str:
 
 
 def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
-    """A stretch of the target, clean, noisy and as each method made it, for the last protocol's train rows."""
+    """What each method made of the data: one figure per protocol, left alone where nothing is new."""
     from experiments.figures import run_figure
 
     paths: list[Path] = []
     for protocol in run.config.protocol:
+        drawn = [folder / f"denoised_{protocol}{suffix}" for suffix in (".png", ".pdf")]
+        if not run.computed and all(path.is_file() for path in drawn):
+            paths += drawn
+            continue
         task = run.task(protocol, 0)
         refined: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for cell in cells:
