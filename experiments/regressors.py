@@ -81,7 +81,7 @@ class TabPFN(RegressorMixin, BaseEstimator):
             raise RuntimeError(reason)
         from tabpfn import TabPFNRegressor
 
-        rows, target = check_X_y(X, y)
+        rows, target = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         if len(rows) > self.max_rows:
             draw = np.random.default_rng(self.random_state).choice(len(rows), self.max_rows, replace=False)
             rows, target = rows[np.sort(draw)], target[np.sort(draw)]
@@ -98,7 +98,7 @@ class TabPFN(RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict ``(n,)`` values for the rows ``(n, d)``."""
         check_is_fitted(self, "model_")
-        return np.asarray(self.model_.predict(check_array(X)), dtype=np.float64)
+        return np.asarray(self.model_.predict(check_array(X, dtype=np.float64)), dtype=np.float64)
 
     @property
     def _weights(self) -> Path:
