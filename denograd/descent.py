@@ -100,27 +100,23 @@ def descend_rows(
     kept = Gradients()
     X_then, y_then = X.clone(), y.clone()
     n = len(X)
+    sizes = torch.empty(y.shape, dtype=dtype, device=X.device)
     for _ in range(how.epochs):
         parts = []
-        figures = torch.zeros(3, dtype=torch.float64, device=X.device)
         for start in range(0, n, how.batch_size):
             rows = slice(start, start + how.batch_size)
             g_x, g_y, r = predict.gradients(X[rows].to(dtype), y[rows].to(dtype))
             sx, sy = squared_rows(g_x), squared_rows(g_y)
-            size = r.abs()
-            moves = gate(size, how.tau)
+            moves = gate(torch.abs(r, out=sizes[rows]), how.tau)
             factor = how.rule(sx, sy, r, how.nrr).mul_(moves)
             if how.keep:
                 parts.append(_unit(g_x, g_y, sx + sy))
             X[rows].addcmul_(g_x, _like(factor, g_x), value=-how.eta_x)
             if how.move_y:
                 y[rows].addcmul_(g_y, factor[:, None], value=-how.eta_y)
-            figures[0] += moves.sum()
-            figures[1] += size.mean(1).sum()
-        figures[2] = (_moved(X, X_then) + _moved(y, y_then)).sqrt().sum()
         if how.keep:
             kept.append(parts)
-        if _close_epoch(figures, n, n, progress):
+        if _close_epoch(sizes, how.tau, (X, X_then), (y, y_then), progress):
             break
     return kept
 
@@ -154,10 +150,9 @@ def descend_series(
     length = len(X)
     cover = coverage(torch.ones(count, device=X.device), window, length, stride).clamp_(min=1)
     total = torch.empty(length, X.shape[1], dtype=dtype, device=X.device)
-    moving = torch.empty(count, dtype=dtype, device=X.device)
+    sizes = torch.empty(count, y.shape[1], dtype=dtype, device=X.device)
     for _ in range(how.epochs):
         parts = []
-        figures = torch.zeros(3, dtype=torch.float64, device=X.device)
         windows = windows_of(X.to(dtype), window, stride, count)
         targets = targets_of(y.to(dtype), window, future, stride, count)
         steps_y = torch.empty_like(targets)
@@ -167,31 +162,42 @@ def descend_series(
             span = (rows.stop - start - 1) * stride + window
             g_x, g_y, r = predict.gradients(windows[rows], targets[rows])
             sx, sy = squared_rows(g_x), squared_rows(g_y)
-            size = r.abs()
-            moves = gate(size, how.tau)
+            moves = gate(torch.abs(r, out=sizes[rows]), how.tau)
             factor = how.rule(sx, sy, r, how.nrr).mul_(moves)
             if how.keep:
                 parts.append(_unit(g_x, g_y, sx + sy))
             overlap_add(g_x, factor, total[start * stride : start * stride + span], stride)
             torch.mul(g_y, factor[:, None], out=steps_y[rows])
-            moving[rows] = moves
-            figures[0] += moves.sum()
-            figures[1] += size.mean(1).sum()
         if how.keep:
             kept.append(parts)
         if how.ungated_only:
+            moving = gate(sizes, how.tau).to(dtype)
             cover = coverage(moving, window, length, stride).clamp_(min=1)
         X -= how.eta_x * total / cover[:, None]
         if how.move_y:
             targets_of(y, window, future, stride, count).sub_(how.eta_y * steps_y)
-        figures[2] = (_moved(X, X_then) + _moved(y, y_then)).sqrt().sum()
-        if _close_epoch(figures, count, length, progress):
+        if _close_epoch(sizes, how.tau, (X, X_then), (y, y_then), progress):
             break
     return kept
 
 
-def _close_epoch(figures: Tensor, samples: int, rows: int, progress: Progress) -> bool:
-    """Record the epoch; say whether no sample moved. The one point of an epoch where the host waits."""
-    moved, residual, displacement = figures.tolist()
-    progress.record(moved=moved / samples, residual=residual / samples, displacement=displacement / rows)
+def _close_epoch(
+    sizes: Tensor, tau: float, X: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor], progress: Progress
+) -> bool:
+    """Record the epoch; say whether no sample moved. The one point of an epoch where the host waits.
+
+    Parameters
+    ----------
+    sizes : (n, k) tensor
+        Absolute residuals of the epoch.
+    tau : float
+    X, y : pairs of tensors
+        Now, and as observed.
+    progress : Progress
+    """
+    distance = (_moved(*X) + _moved(*y)).sqrt_().mean()
+    moved, residual, displacement = torch.stack(
+        [gate(sizes, tau).to(torch.float32).mean(), sizes.mean().to(torch.float32), distance]
+    ).tolist()
+    progress.record(moved=moved, residual=residual, displacement=displacement)
     return moved == 0

@@ -130,7 +130,7 @@ def _batch_size(fitted: Fitted, predict: Predictor, x: torch.Tensor) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda t: t):
         predict(x.detach().requires_grad_())
-    return 2 ** round(math.log2(min(max(CACHE * len(x) / kept, 256), 4096)))
+    return 2 ** round(math.log2(min(max(CACHE * len(x) / kept, 256), 2048)))
 
 
 def _window_arguments(fitted: Fitted) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def gate(size: Tensor, tau: float) -> Tensor:
-    """1 for a sample that moves, 0 for one with all of its residuals within `tau`.
+    """Say which samples move: those with any of their residuals beyond `tau`.
 
     Parameters
     ----------
@@ -21,14 +21,14 @@ def gate(size: Tensor, tau: float) -> Tensor:
 
     Returns
     -------
-    moves : (B,) tensor
+    moves : (B,) tensor of bool
     """
-    return (size.amax(1) > tau).to(size.dtype)
+    return (size[:, 0] if size.shape[1] == 1 else size.amax(1)) > tau
 
 
 def inverse(square: Tensor) -> Tensor:
-    """``1 / sqrt(square)``, and 0 where there is no gradient at all."""
-    return torch.where(square > 0, square.rsqrt(), 0.0)
+    """``1 / sqrt(square)``; large but finite where there is no gradient at all, so that the step is 0."""
+    return square.clamp(min=1e-36).rsqrt_()
 
 
 def fixed(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor:
@@ -50,7 +50,7 @@ def fixed(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor:
     factor : (B,) tensor
         What to multiply the gradients with.
     """
-    return nrr * inverse(sx + sy)
+    return inverse(sx + sy).mul_(nrr)
 
 
 def gauss_newton(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor:
@@ -60,4 +60,5 @@ def gauss_newton(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor
     Parameters and result as for `fixed`, with ``nrr`` a fraction.
     """
     joint = inverse(sx + sy)
-    return nrr * torch.linalg.vector_norm(residual, dim=1) * sy.sqrt() * joint * joint
+    length = nrr * torch.linalg.vector_norm(residual, dim=1) * (sy.sqrt() * joint)
+    return length * joint
