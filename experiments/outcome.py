@@ -14,6 +14,7 @@ from experiments.spec import Cell
 from experiments.store import write_atomically
 from experiments.tables import run_tables
 
+
 def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
     """Print the tables of a run and write them, and the figure, beside its cells."""
     folder = run.store.root / "outcomes" / _folder(run)
