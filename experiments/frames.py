@@ -43,7 +43,8 @@ AXES = (
     *("repetition", "protocol", "denoiser", "settings", "denoiser_params", "backbone", "backbone_params"),
     *("regressor", "regressor_params", "variant", "versions"),
 )
-PROVENANCE = ("profile", "caps", "commit", "device", "started", "python")
+PROVENANCE = ("profile", "caps", "commit", "device", "threads", "started", "python", "system", "cores")
+NUMERIC = {"sigma", "repetition", "rows", "window", "threads", "cores", "cell_s", "schema"}
 PARTS = ("metrics", "timings", "memory")
 
 
@@ -69,6 +70,7 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
         }
         row |= {axis: _flat(cell.spec.get(axis)) for axis in AXES}
         row |= {name: _flat(cell.provenance.get(name)) for name in PROVENANCE}
+        row["cell_s"] = _number(cell.provenance.get("seconds"))
         for part in PARTS:
             row |= {name: _number(value) for name, value in getattr(cell, part).items()}
         row |= {"info": json.dumps(cell.info, sort_keys=True), "spec": json.dumps(cell.spec, sort_keys=True)}
@@ -80,14 +82,8 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
             column.append(value)
     for column in columns.values():
         column.extend([None] * (n - len(column)))
-    if not columns:
-        columns = {
-            name: []
-            for name in ("key", "stage", "status", "reason", "schema", *AXES, *PROVENANCE, "info", "spec")
-        }
-    texts = {"key", "stage", "status", "reason", "info", "spec", *AXES, *PROVENANCE} - {
-        *("sigma", "repetition", "rows", "window")
-    }
+    texts = {"key", "stage", "status", "reason", "info", "spec", *AXES, *PROVENANCE} - NUMERIC
+    columns = columns or {name: [] for name in sorted(texts | NUMERIC)}
     return pd.DataFrame(
         {
             name: pd.array(column, dtype="str" if name in texts else "float64")
@@ -154,7 +150,7 @@ def results(cells: pd.DataFrame) -> Results:
     cells = cells.copy()
     cells["dataset_name"], cells["noise_name"] = cells["dataset"], cells["noise"]
     cells["dataset"] = _labels(cells, "dataset", ["rows", "window", "target", "dataset_sha256"])
-    cells["noise"] = _labels(cells, "noise", ["noise_params"])
+    cells["noise"] = _labels(cells, "noise", ["noise_params"], within=["sigma"])
     cells["regressor"] = _labels(cells, "regressor", ["regressor_params"], within=["dataset", "protocol"])
     method = _labels(
         cells, "denoiser", ["settings", "denoiser_params", "backbone", "backbone_params"], within=SETTING
