@@ -170,7 +170,6 @@ class DenoGradMap:
             "sigma_used": found.sigma.round(6).tolist()
             if len(found.sigma) <= 32
             else float(found.sigma.max()),
-            "score": np.sqrt((found.residual**2 / found.scale**2).mean(axis=1)),
         }
         return unstack(found.values, y, info)
 

@@ -266,10 +266,12 @@ class Trial:
 
     def _denoise(self) -> dict[str, Any]:
         task, provider = self.task, self._provider()
+        noise = self.run.noise
+        level = task.sigma * noise.fraction**0.5  # of a row, hit or not
         problem = Problem(
             task.kind,
-            sigma=task.sigma if task.sigma and self.run.noise.features else None,
-            sigma_target=task.sigma if task.sigma and self.run.noise.target else 0.0,
+            sigma=level if noise.features and level else None,
+            sigma_target=level if noise.target else 0.0,
             window=task.window,
             backbone=provider,
         )
