@@ -51,6 +51,7 @@ class Residual(FrameDenoiser):
     """
 
     features_only = False
+    needs_backbone = True
 
     def skip(self, problem: Problem) -> str | None:
         """The residual is a backbone's."""
