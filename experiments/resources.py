@@ -27,7 +27,7 @@ def measured() -> Iterator[Usage]:
     """Measure the wall-clock seconds of a block and its peak of resident memory above the block's start."""
     usage = Usage()
     _reset_peak()
-    before = _resident_mb()
+    before = resident_mb()
     start = time.perf_counter()
     try:
         yield usage
@@ -41,7 +41,8 @@ def _reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Memory of this process that lies in RAM."""
     return _status("VmRSS") or _peak_mb()
 
 

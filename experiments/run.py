@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
             raise HarnessError(
                 f"no configuration in {CONF}: the harness runs from a checkout of the project, which holds conf/"
             )
-        sys.argv = [sys.argv[0], *(_checked(argument) for argument in arguments)]
+        sys.argv = [sys.argv[0], *(checked(argument) for argument in arguments)]
         register()
         _hydra_main()
     except HarnessError as error:
@@ -85,11 +85,11 @@ def run_once(config: Config) -> None:
     failed = [cell for cell in cells if cell.status in ("failed", "timeout")]
     if failed:
         raise CellsFailed(
-            f"{len(failed)} of {len(cells)} cells failed; the next call tries them again:\n{_listed(failed)}"
+            f"{len(failed)} of {len(cells)} cells failed; the next call tries them again:\n{listed(failed)}"
         )
 
 
-def _listed(failed: list[Cell]) -> str:
+def listed(failed: list[Cell]) -> str:
     """Every failed cell, those with the same reason together."""
     by_reason: dict[str, list[Cell]] = {}
     for cell in failed:
@@ -110,7 +110,7 @@ def _listed(failed: list[Cell]) -> str:
     return "\n".join(lines)
 
 
-def _checked(argument: str) -> str:
+def checked(argument: str) -> str:
     """Accept ``+dataset=ett`` as ``dataset=ett``, and answer an unknown name with the near ones."""
     match = re.fullmatch(r"(\+{0,2})([A-Za-z_]\w*)(=)(.*)", argument, flags=re.DOTALL)
     if not match:

@@ -120,8 +120,13 @@ def versions_of(*targets: str) -> dict[str, str]:
     versions = {}
     for module in sorted(modules):
         for distribution in _distributions().get(module, ()):
-            versions[distribution] = metadata.version(distribution).partition("+")[0]
+            versions[distribution] = _version(distribution)
     return versions
+
+
+@cache
+def _version(distribution: str) -> str:
+    return metadata.version(distribution).partition("+")[0]
 
 
 @cache

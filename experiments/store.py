@@ -97,6 +97,9 @@ class Store:
         except Exception:  # torn archives raise half a dozen types; a cache that cannot be read is no cache
             return None
 
+    def has_arrays(self, key: str) -> bool:
+        return (self.root / "arrays" / f"{key}.npz").is_file()
+
     def drop_arrays(self, key: str) -> None:
         (self.root / "arrays" / f"{key}.npz").unlink(missing_ok=True)
 
