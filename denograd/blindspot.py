@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
+
+from denograd.blindspot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
 
 Kind = Literal["tabular", "series"]
 Array = NDArray[np.floating[Any]]
@@ -25,14 +26,8 @@ Array = NDArray[np.floating[Any]]
 WIDE = 32
 """A series with more columns than this sees its neighbours in time in its own column only."""
 
-PENALTIES = (1.0, 10.0, 100.0, 1000.0)
-"""Ridge penalties (on sums over rows of standardised columns) that the cross-fitting chooses from."""
-
 CHUNK = 4096
 """Rows that pass through the networks at once."""
-
-FLOPS = 6e11
-"""Work that training the networks may take."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +80,8 @@ class BlindSpot:
 
     Attributes
     ----------
-    residual_ : (n, c) float32 array
-        Cross-fitted prediction minus observation of the fitted rows.
+    prediction_, residual_ : (n, c) float32 arrays
+        Cross-fitted prediction of the fitted rows, and prediction minus observation.
     mse_ : (c,) array
         V of every column: its mean squared residual. Its root bounds the noise level from above.
     constant_ : (c,) bool array
@@ -163,148 +158,48 @@ class BlindSpot:
         Z = (X - self.center_) / self.scale_
         Z[:, self.constant_] = 0.0
         features = self._features(torch.from_numpy(Z)).numpy()
-        linear = self._fit_wide(features, Z) if self.wide_ else self._fit_linear(features, Z)
-        residual = linear - Z
+        if self.wide_:
+            weights, bias, guess = fit_wide_ridge(
+                features.reshape(n, 2 * self.context + 1, c), Z, self.fold_, verbose=self.verbose
+            )
+        else:
+            weights, bias, guess = fit_ridge(features, Z, self.fold_, self._own())
+        self.linear_ = torch.tensor(weights, dtype=torch.float32)
+        self.bias_ = torch.tensor(bias, dtype=torch.float32)
+        residual = guess - Z
         self.gain_ = torch.zeros(c)
         self.net_: dict[str, Tensor] = {}
         if self.hidden and not self.wide_ and not self.constant_.all():
-            residual = self._fit_nets(features.astype(np.float32), Z, residual, rng)
+            x = torch.from_numpy(features).float()
+            left = torch.stack(
+                [torch.from_numpy(Z).float() - self._linear_part(x, k) for k in range(self.folds)]
+            )
+            self.net_ = fit_nets(
+                x,
+                left,
+                self.fold_,
+                blind=self._own(),
+                unseen=np.tile(self.constant_, x.shape[1] // c),
+                hidden=self.hidden,
+                epochs=self.epochs,
+                seed=int(rng.integers(2**63)),
+                verbose=self.verbose,
+            )
+            with torch.no_grad():
+                correction = np.empty((n, c))
+                for k in range(self.folds):
+                    mine = np.flatnonzero(self.fold_ == k)
+                    for part in np.array_split(mine, len(mine) // CHUNK + 1):
+                        correction[part] = self._net_part(x[part], k).numpy()
+            # how much of a net to believe: its regression coefficient on rows it was not trained on
+            gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
+            gain = np.where(self.constant_, 0.0, gain.clip(0.0, 1.0))
+            self.gain_ = torch.from_numpy(gain).float()
+            residual = residual + gain * correction
         self.residual_ = (residual * self.scale_).astype(np.float32)
+        self.prediction_ = ((Z + residual) * self.scale_ + self.center_).astype(np.float32)
         self.mse_ = (self.residual_.astype(float) ** 2).mean(0)
         return self
-
-    def _fit_linear(self, F: Array, Z: Array) -> Array:
-        """Ridge of every column on all other features, every fold from one inverse.
-
-        With the precision ``P = (F'F + lam I)^-1`` the ridge coefficients of feature j on all the others are
-        ``-P[:, j] / P[j, j]``. The penalty is chosen per column by its cross-fitted error.
-        """
-        n, c = Z.shape
-        own = self._own()
-        total, sums = F.T @ F, F.sum(0)
-        weights = np.empty((len(PENALTIES), self.folds, F.shape[1], c))
-        mean = np.empty((self.folds, F.shape[1]))
-        out = np.empty((len(PENALTIES), n, c))
-        for k in range(self.folds):
-            part = F[self.fold_ == k]
-            rest = n - len(part)
-            mean[k] = (sums - part.sum(0)) / rest
-            gram = total - part.T @ part - rest * np.outer(mean[k], mean[k])
-            values, vectors = np.linalg.eigh(gram)
-            values = np.maximum(values, 0.0)
-            for p, penalty in enumerate(PENALTIES):
-                W = (vectors / (values + penalty)) @ vectors[own].T
-                W /= -W[own, np.arange(c)]
-                W[own, np.arange(c)] = 0.0
-                weights[p, k] = W
-                out[p, self.fold_ == k] = (part - mean[k]) @ W + mean[k][own]
-        best = ((out - Z) ** 2).sum(1).argmin(0)
-        weights = weights[best, :, :, np.arange(c)].transpose(1, 2, 0)
-        self.linear_ = torch.tensor(weights, dtype=torch.float32)
-        bias = mean[:, own] - np.einsum("kd,kdc->kc", mean, weights)
-        self.bias_ = torch.tensor(bias, dtype=torch.float32)
-        return out[best, :, np.arange(c)].T
-
-    def _fit_wide(self, F: Array, Z: Array) -> Array:
-        """Ridge of every column on the other columns of its row and its own neighbours in time."""
-        n, c = Z.shape
-        k2 = 2 * self.context
-        lags = np.delete(F.reshape(n, k2 + 1, c), self.context, axis=1)
-        size = c + k2
-        weights = np.empty((self.folds, size, c))
-        bias = np.empty((self.folds, c))
-        out = np.empty((n, c))
-        parts = [self.fold_ == k for k in range(self.folds)]
-        across = np.stack([Z[p].T @ Z[p] for p in parts])
-        rest = np.array([n - p.sum() for p in parts])
-        for j in tqdm(range(c), desc="ridge", disable=None if self.verbose else True, leave=False):
-            side = np.ascontiguousarray(lags[:, :, j])
-            both = np.concatenate([Z, side], 1)
-            gram = np.empty((self.folds, size, size))
-            gram[:, :c, :c] = across
-            gram[:, c:] = np.stack([side[p].T @ both[p] for p in parts])
-            gram[:, :c, c:] = gram[:, c:, :c].transpose(0, 2, 1)
-            sums = np.stack([both[p].sum(0) for p in parts])
-            mean = (sums.sum(0) - sums) / rest[:, None]
-            gram = gram.sum(0) - gram - rest[:, None, None] * mean[:, :, None] * mean[:, None, :]
-            target = gram[:, :, j].copy()
-            gram[:, j], gram[:, :, j], target[:, j] = 0.0, 0.0, 0.0
-            best = np.inf
-            for penalty in PENALTIES:
-                W = np.linalg.solve(gram + penalty * np.eye(size), target[..., None])[..., 0]
-                b = mean[:, j] - (mean * W).sum(1)
-                guess = np.empty(n)
-                for k, p in enumerate(parts):
-                    guess[p] = both[p] @ W[k] + b[k]
-                error = ((guess - Z[:, j]) ** 2).sum()
-                if error < best:
-                    best, out[:, j], weights[:, :, j], bias[:, j] = error, guess, W, b
-        self.linear_ = torch.tensor(weights, dtype=torch.float32)
-        self.bias_ = torch.tensor(bias, dtype=torch.float32)
-        return out
-
-    def _fit_nets(self, F: NDArray[np.float32], Z: Array, residual: Array, rng: np.random.Generator) -> Array:
-        """One net per fold and column, all trained at once on what the ridge leaves over."""
-        n, c = Z.shape
-        d, h = F.shape[1], self.hidden
-        x_all, own = torch.from_numpy(F), torch.from_numpy(self._own())
-        train = [np.flatnonzero(self.fold_ != k) for k in range(self.folds)]
-        m = min(map(len, train))
-        # in-sample residuals of every fold's ridge, each column in units of its own spread
-        left = [torch.from_numpy(Z).float() - self._linear_part(x_all, k) for k in range(self.folds)]
-        spread = torch.stack([left[k][train[k]].std(0) for k in range(self.folds)]).clamp_min(1e-6)
-        target = torch.stack(left) / spread[:, None]
-        g = torch.Generator().manual_seed(int(rng.integers(2**63)))
-
-        def init(*shape: int, fan: int) -> Tensor:
-            return ((torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5).requires_grad_()
-
-        mask = torch.ones(d, c, 1)
-        mask[own, torch.arange(c)] = 0.0
-        seen = torch.from_numpy(~self.constant_).float()
-        mask *= seen.repeat(d // c)[:, None, None]
-        mask = mask.expand(d, c, h).reshape(d, c * h)
-        net = {
-            "w1": init(self.folds, d, c * h, fan=d),
-            "b1": init(self.folds, 1, c * h, fan=d),
-            "w2": init(self.folds, c, h, h, fan=h),
-            "b2": init(self.folds, c, 1, h, fan=h),
-            "w3": init(self.folds, c, h, 1, fan=100 * h),
-            "b3": torch.zeros(self.folds, c, 1, 1, requires_grad=True),
-        }
-        batch = min(256, m)
-        per_step = 6.0 * self.folds * batch * c * h * (d + h)
-        steps = max(1, min(self.epochs * (m // batch), int(FLOPS / per_step)))
-        optimiser = torch.optim.AdamW(net.values(), lr=3e-3, weight_decay=0.0)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1, pct_start=0.15)
-        each = torch.arange(self.folds)[:, None]
-        pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
-        for step in tqdm(range(steps), desc="nets", disable=None if self.verbose else True, leave=False):
-            at = step % (m // batch) * batch
-            if at == 0:
-                shuffled = torch.stack([p[torch.randperm(m, generator=g)] for p in pool])
-            rows = shuffled[:, at : at + batch]
-            guess = _net(x_all[rows], {**net, "w1": net["w1"] * mask})
-            loss = torch.nn.functional.huber_loss(guess, target[each, rows], delta=2.0, reduction="sum")
-            optimiser.zero_grad()
-            (loss / rows.numel() * self.folds).backward()
-            optimiser.step()
-            schedule.step()
-        net["w1"] = net["w1"] * mask
-        net["w3"], net["b3"] = net["w3"] * spread[:, :, None, None], net["b3"] * spread[:, :, None, None]
-        self.net_ = {name: value.detach() for name, value in net.items()}
-        correction = np.empty((n, c))
-        with torch.no_grad():
-            for k in range(self.folds):
-                for part in np.array_split(np.flatnonzero(self.fold_ == k), max(1, n // self.folds // CHUNK)):
-                    correction[part] = self._net_part(x_all[part], k).numpy()
-        # how much of each net to believe: its regression coefficient on rows it has not seen
-        gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
-        gain = np.where(self.constant_, 0.0, np.clip(gain, 0.0, 1.0))
-        self.gain_ = torch.from_numpy(gain).float()
-        return residual + gain * correction
-
-    # -------------------------------------------------------------- predict
 
     @property
     def outputs(self) -> NDArray[np.int64]:
@@ -402,7 +297,7 @@ class BlindSpot:
 
     def _net_part(self, x: Tensor, model: int) -> Tensor:
         one = {name: value[model : model + 1] for name, value in self.net_.items()}
-        return _net(x[None], one)[0]
+        return net_forward(x[None], one)[0]
 
     def _predict(self, local: Tensor, model: int, before: int, after: int) -> Tensor:
         """Predictions, in the data's units, of the rows that `local` (rows read) is centred on."""
@@ -430,11 +325,3 @@ def check_frame(X: Array) -> Array:
             f"X holds NaN or infinite values, the first at row {row}, column {column}: impute or drop them"
         )
     return X
-
-
-def _net(x: Tensor, net: dict[str, Tensor]) -> Tensor:
-    """``(folds, b, d) -> (folds, b, c)``: two hidden layers per fold and column."""
-    folds, c, h, _ = net["w2"].shape
-    a = torch.relu(torch.baddbmm(net["b1"], x, net["w1"])).view(folds, -1, c, h).transpose(1, 2)
-    a = torch.relu(a @ net["w2"] + net["b2"])
-    return (a @ net["w3"] + net["b3"])[..., 0].transpose(1, 2)

@@ -20,15 +20,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from denograd.blindspot import Array, BlindSpot, Kind, Segment, check_frame
+from denograd.blindspot import Array, BlindSpot, Segment, check_frame
+from denograd.error_scale import LEAST_SHARE, error_scale, noise_bound
 
 Solver = Literal["lbfgs", "one_step"]
 
 HUBER = 1.345
 """Where Huber's rho turns linear: 95 % efficient on Gaussian errors (Huber, 1964)."""
 
-SURE_SHARE = 0.9
-"""sigma_j^2 is at most this share of V_j, since V_j contains the noise."""
+PROBE = 0.1
+"""Size, in noise levels, of the probe that measures how L-BFGS answers to the data."""
 
 
 class NoiseLevelMissing(ValueError):
@@ -68,15 +69,15 @@ class Refined:
     objective: tuple[float, float] = (float("nan"), float("nan"))
 
 
-def noise_level(sigma: Any, columns: int, mse: Array, outputs: NDArray[np.int64], held: Array) -> Array:
+def noise_level(sigma: Any, columns: int, bound: Array, outputs: NDArray[np.int64], held: Array) -> Array:
     """Check `sigma`, spread it over the columns and cap it by what the backbone's error allows.
 
     Parameters
     ----------
     sigma : float or (columns,) array_like or None
     columns : int
-    mse : (k,) array
-        V of every output.
+    bound : (k,) array
+        What the noise of every output cannot exceed, see `noise_bound`.
     outputs : (k,) int array
         Columns that are outputs.
     held : (columns,) bool array
@@ -93,7 +94,6 @@ def noise_level(sigma: Any, columns: int, mse: Array, outputs: NDArray[np.int64]
     ValueError
         If it is negative, not finite, or has a wrong length.
     """
-    bound = np.sqrt(mse)
     if sigma is None:
         listed = ", ".join(f"{j}: {b:.4g}" for j, b in zip(outputs, bound, strict=True))
         raise NoiseLevelMissing(
@@ -107,44 +107,8 @@ def noise_level(sigma: Any, columns: int, mse: Array, outputs: NDArray[np.int64]
         raise ValueError(f"sigma must be finite and not negative, got {sigma}")
     level = np.broadcast_to(level, (columns,)).copy()
     level[held] = 0.0
-    level[outputs] = np.minimum(level[outputs], np.sqrt(SURE_SHARE * mse))
+    level[outputs] = np.minimum(level[outputs], np.sqrt(1 - LEAST_SHARE) * bound)
     return level
-
-
-def rolling_mean(x: Array, width: int = 401, least: int = 100) -> Array:
-    """Centred mean along axis 0 over `width` steps; where fewer than `least` are at hand, the nearest one.
-
-    NaN (no residual) is left out of the means.
-    """
-    n, half = len(x), width // 2
-    known = ~np.isnan(x)
-    sums = np.cumsum(np.pad(np.where(known, x, 0.0), ((1, 0), (0, 0))), 0)
-    counts = np.cumsum(np.pad(known, ((1, 0), (0, 0))), 0)
-    low, high = np.maximum(np.arange(n) - half, 0), np.minimum(np.arange(n) + half + 1, n)
-    count = counts[high] - counts[low]
-    mean = (sums[high] - sums[low]) / np.maximum(count, 1)
-    enough = (count >= min(least, known.sum(0).min())).all(1)
-    where = np.flatnonzero(enough)
-    nearest = where[np.abs(np.searchsorted(where, np.arange(n)).clip(max=len(where) - 1))]
-    return mean[np.where(enough, np.arange(n), nearest)]
-
-
-def error_scale(residual: Array, mse: Array, sigma: Array, kind: Kind) -> Array:
-    """Standard deviation s of the backbone's own error, per row and output.
-
-    Parameters
-    ----------
-    residual : (n, k) array
-    mse, sigma : (k,) arrays
-        V and noise level of the outputs.
-    kind : {"tabular", "series"}
-        On a series V follows the rolling mean of the squared residual where that is larger: a backbone gets
-        worse with time where a series drifts.
-    """
-    V = np.broadcast_to(mse, residual.shape)
-    if kind == "series":
-        V = np.maximum(V, rolling_mean(residual**2))
-    return np.sqrt(np.maximum(np.maximum(V - sigma**2, 0.1 * V), np.finfo(float).tiny))
 
 
 def one_step(residual: Array, scale: Array, sigma: Array) -> Array:
@@ -153,16 +117,15 @@ def one_step(residual: Array, scale: Array, sigma: Array) -> Array:
     return np.clip(sigma**2 / (scale**2 + sigma**2) * residual, -limit, limit)
 
 
-def stein_error(residual: Array, scale: Array, sigma: Array) -> Array:
+def stein_error(residual: Array, scale: Array, slope: Array, sigma: Array) -> Array:
     """Mean squared error that `one_step` leaves per output, without knowing the truth (Stein, 1981).
 
     ``sigma^2 + mean(step^2) + 2 sigma^2 mean(d step / d z_obs)``; the prediction does not see the value, so the
-    derivative is that of the step in its residual, with the opposite sign.
+    derivative is the slope of the step in its residual, with the opposite sign, and 0 where the step is clipped.
     """
     step = one_step(residual, scale, sigma)
-    gain = sigma**2 / (scale**2 + sigma**2)
-    inside = np.abs(gain * residual) < HUBER * sigma**2 / scale
-    return sigma**2 + np.nanmean(step**2 - 2 * sigma**2 * gain * inside, 0)
+    inside = np.abs(step) < HUBER * sigma**2 / scale
+    return sigma**2 + np.nanmean(step**2 - 2 * sigma**2 * slope * inside, 0)
 
 
 def minimise(
@@ -259,6 +222,15 @@ def minimise(
     return z, int(optimiser.state[d]["n_iter"]), spent, (before, min(after, at_start))
 
 
+def predict_all(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
+    """Predictions of all rows, NaN for those that no segment predicts; shape (n, outputs)."""
+    out = torch.full((len(z), outputs), torch.nan, dtype=z.dtype)
+    with torch.no_grad():
+        for segment in segments:
+            out[segment.rows] = segment.predict(z[segment.reads])
+    return out.numpy()
+
+
 def refine(
     blind: BlindSpot,
     X: Array,
@@ -293,24 +265,52 @@ def refine(
     if solver not in ("lbfgs", "one_step"):
         raise ValueError(f"solver must be 'lbfgs' or 'one_step', got {solver!r}")
     models = blind.models_of(len(X), fitted_rows)
-    level = noise_level(sigma, blind.columns_, blind.mse_, blind.outputs, blind.constant_)
-    residual = blind.predict(X, fitted_rows=fitted_rows) - X
-    scale = error_scale(residual, blind.mse_, level, blind.kind)
-    step = one_step(residual, scale, level)
-    error = stein_error(residual, scale, level)
-    bound = np.sqrt(blind.mse_)
+    bound = noise_bound(blind.residual_)
+    level = noise_level(sigma, blind.columns_, bound, blind.outputs, blind.constant_)
+    order = np.argsort(models, kind="stable") if blind.kind == "tabular" else np.arange(len(X))
+    segments = list(blind.segments(models[order]))
+    back = np.argsort(order)
+
+    def closed_form(z: Array) -> tuple[Array, ...]:
+        prediction = predict_all(torch.from_numpy(z[order]), segments, blind.columns_)[back]
+        residual = prediction - z
+        reference = (blind.residual_, blind.prediction_)
+        scale, slope = error_scale(residual, prediction, level, blind.kind, reference)
+        return residual, scale, slope, one_step(residual, scale, level)
+
+    def iterate(z: Array, scale: Array, step: Array) -> tuple[Array, int, int, tuple[float, float]]:
+        found, *counts = minimise(
+            torch.from_numpy(z[order]),
+            segments,
+            blind.outputs,
+            torch.from_numpy(level),
+            torch.from_numpy(scale[order]),
+            torch.from_numpy((z + step)[order]),
+            max_iter=max_iter,
+        )
+        return found.numpy()[back] - z, *counts
+
+    residual, scale, slope, step = closed_form(X)
+    error = stein_error(residual, scale, slope, level)
     if solver == "one_step" or not level.any():
         return Refined(X + step, level, bound, residual, scale, error)
-    order = np.argsort(models, kind="stable") if blind.kind == "tabular" else np.arange(len(X))
-    z, iterations, evaluations, objective = minimise(
-        torch.from_numpy(X[order]),
-        blind.segments(models[order]),
-        blind.outputs,
-        torch.from_numpy(level),
-        torch.from_numpy(scale[order]),
-        torch.from_numpy((X + step)[order]),
-        max_iter=max_iter,
+    moved, iterations, evaluations, objective = iterate(X, scale, step)
+    # Stein's estimate of what L-BFGS leaves: its divergence from one random probe (Ramani et al., 2008)
+    probe = np.random.default_rng(0).choice([-1.0, 1.0], X.shape) * level * PROBE
+    _, scale_, _, step_ = closed_form(X + probe)
+    moved_, *_ = iterate(X + probe, scale_, step_)
+    safe = np.where(level > 0, level, 1.0)
+    divergence = (probe / safe * (moved_ - moved) / safe).mean(0) / PROBE**2
+    error_lbfgs = level**2 * (1 + 2 * divergence) + (moved**2).mean(0)
+    better = error_lbfgs < error
+    return Refined(
+        X + np.where(better, moved, step),
+        level,
+        bound,
+        residual,
+        scale,
+        np.minimum(error, error_lbfgs),
+        iterations,
+        evaluations,
+        objective,
     )
-    values = np.empty_like(X)
-    values[order] = z.numpy()
-    return Refined(values, level, bound, residual, scale, error, iterations, evaluations, objective)
