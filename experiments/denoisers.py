@@ -171,6 +171,9 @@ class DenoGradMap:
             if len(found.sigma) <= 32
             else float(found.sigma.max()),
         }
+        # A row that the backbone cannot explain hardly moves: not the displacement finds it but the residual.
+        relative = found.residual / np.where(found.bound > 0, found.bound, np.inf)
+        info["score"] = np.sqrt((relative**2).mean(axis=1))
         return unstack(found.values, y, info)
 
     def _level(self, columns: int, has_target: bool) -> Array:
