@@ -203,7 +203,7 @@ def pairs_table(found: Ranking, noise: str, sigma: float, protocol: str) -> Tabl
     titles = ["p Wilcoxon", "p Holm", "p Nemenyi", "P(first better)", "P(same)", "P(second better)"]
     return Table(
         name=name_of(f"pairs_{found.measure.metric}", noise, sigma, protocol),
-        caption=f"pairs of methods by {found.measure.title}, {len(found.block)} datasets: two-sided Wilcoxon signed-rank, "
+        caption=f"pairs by {found.measure.title}, {len(found.block)} datasets: Wilcoxon signed-rank (two-sided), "
         f"with Holm's correction, Nemenyi, and the Bayesian signed-rank test with a rope of {found.measure.rope:g}; "
         + describe(noise, sigma, protocol),
         columns=[Column(title, "", 3) for title in titles],
