@@ -98,11 +98,13 @@ def clocked(run: Callable[[], Any]) -> tuple[float, float]:
 
 
 def contender(name: str, case: str, device: str) -> tuple[Callable[[], Any], int]:
-    """A call that runs some epochs, and their number."""
+    """A call that runs some epochs, and their number; `ours-affine` is for models that are (dlinear)."""
     model, X, y, fit = cases(case)
-    quick = 10 if name == "ours" else 2
+    quick = 10 if name.startswith("ours") else 2
     how = {"max_epochs": quick, "save_gradients": False, "nr_threshold": 1e-6}
     if name.startswith("ours"):
+        if name == "ours-affine":
+            model.affine = True
         denoiser = DenoGrad(model, nn.MSELoss(), device).fit(X, y, **fit)
         return lambda: denoiser.transform(**how, verbose=False), quick
     if name == "2.0.0":
@@ -138,7 +140,7 @@ def measure(case: str, names: list[str], rounds: int, device: str) -> None:
     print(f"{case:10s} floor {at * 1e3:8.1f} ms/epoch, batch {best}")
     for name in names:
         print(
-            f"{'':10s} {name:6s} {statistics.median(wall[name]):6.2f} x floor (wall) "
+            f"{'':10s} {name:12s} {statistics.median(wall[name]):6.2f} x floor (wall) "
             f"{statistics.median(cpu[name]):6.2f} x floor (CPU)",
             flush=True,
         )

@@ -116,7 +116,7 @@ def descend_rows(
                 y[rows].addcmul_(g_y, factor[:, None], value=-how.eta_y)
         if how.keep:
             kept.append(parts)
-        if _close_epoch(sizes, how.tau, (X, X_then), (y, y_then), progress):
+        if close_epoch(sizes, how.tau, (X, X_then), (y, y_then), progress):
             break
     return kept
 
@@ -176,12 +176,12 @@ def descend_series(
         X -= how.eta_x * total / cover[:, None]
         if how.move_y:
             targets_of(y, window, future, stride, count).sub_(how.eta_y * steps_y)
-        if _close_epoch(sizes, how.tau, (X, X_then), (y, y_then), progress):
+        if close_epoch(sizes, how.tau, (X, X_then), (y, y_then), progress):
             break
     return kept
 
 
-def _close_epoch(
+def close_epoch(
     sizes: Tensor, tau: float, X: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor], progress: Progress
 ) -> bool:
     """Record the epoch; say whether no sample moved. The one point of an epoch where the host waits.

@@ -29,6 +29,11 @@ class DenoGrad:
         Whether the model sees windows as (batch, time, channel) or (batch, channel, time). "auto" asks the
         model's attribute ``input_layout``, then looks whether its first layer is a 1-D convolution.
 
+    Notes
+    -----
+    A model of windows with the attribute ``affine = True`` (a linear forecaster) is refined by one convolution
+    per epoch instead of one pass per window, where `save_gradients` is off.
+
     Attributes
     ----------
     history_ : list of dict

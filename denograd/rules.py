@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from denograd import steps
+from denograd.affine import descend_affine, slope_of
 from denograd.backbone import Predictor, dtype_of, find_layout, frozen
 from denograd.checks import (
     check_count,
@@ -22,7 +23,7 @@ from denograd.checks import (
     check_positive,
     is_mean,
 )
-from denograd.descent import Descent, descend_rows, descend_series
+from denograd.descent import Descent, Gradients, descend_rows, descend_series
 from denograd.fitted import Fitted, Refined
 from denograd.joint import Joint, minimise
 from denograd.progress import Progress
@@ -85,6 +86,7 @@ class _Opened(NamedTuple):
     dtype: torch.dtype
     mean: bool
     batch_size: int
+    affine: tuple[torch.Tensor, torch.Tensor] | None
 
 
 def _open(fitted: Fitted, rule: str, batch_size: int | None) -> _Opened:
@@ -106,7 +108,8 @@ def _open(fitted: Fitted, rule: str, batch_size: int | None) -> _Opened:
     check_model(predict, x, t)
     with torch.no_grad():
         mean = is_mean(predict, predict(x), t)
-    return _Opened(predict, X, y, dtype, mean, batch_size or _batch_size(fitted, predict, x))
+    affine = slope_of(predict, x) if fitted.is_ts and getattr(fitted.model, "affine", False) else None
+    return _Opened(predict, X, y, dtype, mean, batch_size or _batch_size(fitted, predict, x), affine)
 
 
 def _batch_size(fitted: Fitted, predict: Predictor, x: torch.Tensor) -> int:
@@ -167,20 +170,24 @@ def _descend(rule: str) -> Callable[..., Refined]:
             what = f"{max_epochs} epochs x {fitted.count} samples x {sample} values"
             check_memory(4 * max_epochs * fitted.count * sample, what)
         with frozen(fitted.model, fitted.device), Progress(max_epochs, rule, verbose) as progress:
-            predict, X, y, dtype, _, size = _open(fitted, rule, batch_size)
+            opened = _open(fitted, rule, batch_size)
+            predict, X, y, dtype = opened.predict, opened.X, opened.y, opened.dtype
             how = Descent(
                 rule=step,
                 ungated_only=rule == "gauss_newton",
                 nrr=nrr,
                 tau=nr_threshold,
                 epochs=max_epochs,
-                batch_size=size,
+                batch_size=opened.batch_size,
                 move_y=denoise_y,
                 eta_x=eta_x,
                 eta_y=eta_y,
                 keep=save_gradients,
             )
-            if fitted.is_ts:
+            if opened.affine is not None and not save_gradients:
+                kept = Gradients()
+                descend_affine(predict, opened.affine, X, y, how, progress, **_window_arguments(fitted))
+            elif fitted.is_ts:
                 kept = descend_series(predict, X, y, dtype, how, progress, **_window_arguments(fitted))
             else:
                 kept = descend_rows(predict, X, y, dtype, how, progress)
@@ -211,15 +218,16 @@ def _minimise(
         values = fitted.X.size + (0 if fitted.y is None else fitted.y.size)
         check_memory(4 * max_epochs * values, f"{max_epochs} epochs x {values} values")
     with frozen(fitted.model, fitted.device), Progress(max_epochs, "global", verbose) as progress:
-        predict, X, y, dtype, mean, size = _open(fitted, "global", batch_size)
+        opened = _open(fitted, "global", batch_size)
+        predict, X, y, dtype = opened.predict, opened.X, opened.y, opened.dtype
         how = Joint(
             target_cols=fitted.target_cols,
-            mean=mean,
+            mean=opened.mean,
             lam=lam,
             lr=lr,
             tol=tol,
             epochs=max_epochs,
-            batch_size=size,
+            batch_size=opened.batch_size,
             move_y=denoise_y,
             keep=save_gradients,
         )

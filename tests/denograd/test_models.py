@@ -176,6 +176,36 @@ def test_flattened_windows_go_time_step_by_time_step(build, series):
     np.testing.assert_array_equal(flattened, run(unflattened, series)[0])
 
 
+# Affine models
+
+
+class Affine(nn.Sequential):
+    affine = True
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize(("stride", "future"), [(1, 1), (3, 5), (11, 1)])
+@pytest.mark.parametrize("rule", ["fixed", "gauss_newton"])
+def test_an_affine_model_takes_the_short_way_to_the_same_place(series, rule, stride, future, targets):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Affine(nn.Flatten(), nn.Linear(24, targets))
+    y = series[:, :targets].astype(np.float64)
+    fit = SERIES | {"stride": stride, "future": future}
+    how = {"rule": rule, "nr_threshold": 0.2, "max_epochs": 8}
+    long = run(model, series, y, fit, save_gradients=True, **how)
+    short = run(model, series, y, fit, save_gradients=False, **how)
+    np.testing.assert_allclose(long[0], short[0], atol=1e-6)
+    np.testing.assert_allclose(long[1], short[1], atol=1e-6)
+    assert not np.array_equal(short[0], series)
+
+
+def test_a_model_that_only_says_it_is_affine_is_found_out(build, series):
+    model = Affine(nn.Flatten(), build("mlp", 24))
+    with pytest.raises(ValueError, match="not affine in its input"):
+        run(model, series, save_gradients=False)
+
+
 # Devices
 
 
