@@ -8,7 +8,7 @@ both sides, of all columns or, in a wide series, of its own column only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Self
@@ -219,6 +219,10 @@ class BlindSpot:
         models[:fitted_rows] = self.fold_[:fitted_rows]
         return models
 
+    def order(self, models: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Order in which rows of a table form runs of one model; a series keeps its own."""
+        return np.argsort(models, kind="stable") if self.kind == "tabular" else np.arange(len(models))
+
     def segments(self, models: NDArray[np.int64]) -> Iterator[Segment]:
         """Cut rows that are sorted into runs of one model into segments (see `Segment`)."""
         n = len(models)
@@ -254,13 +258,10 @@ class BlindSpot:
         models = self.models_of(len(X), fitted_rows)
         if X.shape[1] != self.columns_:
             raise ValueError(f"X has {X.shape[1]} columns, the fitted data had {self.columns_}")
-        order = np.argsort(models, kind="stable") if self.kind == "tabular" else np.arange(len(X))
+        order = self.order(models)
+        back = np.argsort(order)
         z = torch.from_numpy(X[order])
-        out = np.empty(X.shape)
-        with torch.no_grad():
-            for segment in self.segments(models[order]):
-                out[order[segment.rows]] = segment.predict(z[segment.reads]).numpy()
-        return out
+        return predict_rows(z, self.segments(models[order]), self.columns_)[back]
 
     def _own(self) -> NDArray[np.int64]:
         """Where a column's own value stands among the features."""
@@ -312,6 +313,15 @@ class BlindSpot:
                 guess = guess + self.gain_ * self._net_part(x, k)
             total = total + guess
         return (total / len(models)).to(local.dtype) * scale + center
+
+
+def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
+    """Predict all rows, ``(n, c) -> (n, outputs)``; NaN where no segment predicts a row."""
+    out = torch.full((len(z), outputs), torch.nan, dtype=z.dtype, device=z.device)
+    with torch.no_grad():
+        for segment in segments:
+            out[segment.rows] = segment.predict(z[segment.reads])
+    return out.cpu().numpy()
 
 
 def check_frame(X: Array) -> Array:

@@ -1,0 +1,140 @@
+"""The noise level that the rule `map` needs: checked, capped, or estimated by those who must."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from denograd.blindspot import Array, Kind
+from denograd.error_scale import LEAST_SHARE, NORMAL_MEDIAN
+
+DB4 = np.array(
+    [
+        0.23037781330885523,
+        0.7148465705525415,
+        0.6308807679295904,
+        -0.02798376941698385,
+        -0.18703481171888114,
+        0.030841381835986965,
+        0.032883011666982945,
+        -0.010597401784997278,
+    ]
+)
+"""Scaling filter of Daubechies' wavelet with four vanishing moments (Daubechies, 1988)."""
+
+
+class NoiseLevelMissing(ValueError):
+    """The rule `map` was asked for without a noise level."""
+
+
+def noise_level(
+    sigma: Any,
+    data: Array,
+    bound: Array,
+    outputs: NDArray[np.int64],
+    held: NDArray[np.bool_],
+    kind: Kind,
+) -> Array:
+    """Check `sigma`, spread it over the columns and cap it by what the backbone's residual allows.
+
+    Parameters
+    ----------
+    sigma : float, (c,) array_like, "blind_spot", "wavelet" or None
+        In the data's units.
+    data : (n, c) array
+    bound : (k,) array
+        What the noise of every output cannot exceed, see `error_scale.noise_bound`.
+    outputs : (k,) int array
+        Columns that have a bound.
+    held : (c,) bool array
+        Columns without noise.
+    kind : {"tabular", "series"}
+
+    Returns
+    -------
+    (c,) array
+
+    Raises
+    ------
+    NoiseLevelMissing
+        If `sigma` is None.
+    ValueError
+        If it is negative, not finite, of a wrong length, or an estimate that this kind of data does not allow.
+    """
+    columns = data.shape[1]
+    if sigma is None:
+        listed = ", ".join(f"{j}: {b:.4g}" for j, b in zip(outputs, bound, strict=True))
+        raise NoiseLevelMissing(
+            "the rule 'map' needs the noise level: sigma, a number or one per column, in the data's units. "
+            f"The backbone's residual bounds it from above, per column {{{listed}}}; the truth may be far "
+            "below. Give sigma='blind_spot' to take the tightest of these bounds for all columns alike"
+        )
+    if isinstance(sigma, str):
+        level = _estimate(sigma, data, bound, outputs, held, kind)
+    else:
+        level = np.array(sigma, dtype=float)
+        if level.ndim > 1 or (level.ndim == 1 and len(level) != columns):
+            raise ValueError(f"sigma must be a number or one per column ({columns}), got shape {level.shape}")
+        if not np.isfinite(level).all() or (level < 0).any():
+            raise ValueError(f"sigma must be finite and not negative, got {sigma}")
+        level = np.broadcast_to(level, (columns,)).copy()
+    level[held] = 0.0
+    level[outputs] = np.minimum(level[outputs], np.sqrt(1 - LEAST_SHARE) * bound)
+    return level
+
+
+def blind_spot_level(data: Array, bound: Array, outputs: NDArray[np.int64], held: NDArray[np.bool_]) -> Array:
+    """Noise level per column, taken to be the same share of every column's spread.
+
+    The residual of the best predicted column is nearly all noise. Under that one assumption its bound holds
+    for all columns, relative to their spread.
+    """
+    spread = data.std(0)
+    usable = ~held[outputs] & (spread[outputs] > 0)
+    if not usable.any():
+        return np.zeros(data.shape[1])
+    return (bound[usable] / spread[outputs][usable]).min() * spread
+
+
+def wavelet_level(series: Array) -> Array:
+    """Median absolute finest wavelet coefficient over 0.6745, per column (Donoho and Johnstone, 1994).
+
+    An upper bound: whatever the series itself does from one step to the next is counted as noise.
+    """
+    if len(series) < 2 * len(DB4):
+        raise ValueError(f"sigma='wavelet' needs at least {2 * len(DB4)} steps, got {len(series)}")
+    highpass = DB4[::-1] * (-1.0) ** np.arange(len(DB4))
+    windows = np.lib.stride_tricks.sliding_window_view(series, len(DB4), axis=0)
+    return np.median(np.abs(windows @ highpass), 0) / NORMAL_MEDIAN
+
+
+def _estimate(
+    name: str,
+    data: Array,
+    bound: Array,
+    outputs: NDArray[np.int64],
+    held: NDArray[np.bool_],
+    kind: Kind,
+) -> Array:
+    if name == "blind_spot":
+        warnings.warn(
+            "sigma='blind_spot' takes the noise to be the same share of every column's spread, and its bound for "
+            "the noise itself: expect up to 1.7 times the true level",
+            UserWarning,
+            stacklevel=5,
+        )
+        return blind_spot_level(data, bound, outputs, held)
+    if name != "wavelet":
+        raise ValueError(f"sigma must be a number, one per column, 'blind_spot' or 'wavelet', got {name!r}")
+    if kind != "series":
+        raise ValueError("sigma='wavelet' needs a series: the order of a table's rows means nothing")
+    warnings.warn(
+        "sigma='wavelet' counts whatever the series does from step to step as noise and may be several times too "
+        "high; it is capped by the backbone's residual, yet the result may be worse than the data",
+        UserWarning,
+        stacklevel=5,
+    )
+    return wavelet_level(data)
