@@ -6,11 +6,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import cache, partial
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from experiments.engines import EngineUnusable, LocalConf, WorkerDied
@@ -78,8 +80,7 @@ class _Worker:
     """A process that does one unit at a time."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-        self._executor = ProcessPoolExecutor(1, context, initializer=_start)
+        self._executor = ProcessPoolExecutor(1, _context(), initializer=_start)
         self._process: BaseProcess | None = None
         self.units = 0
 
@@ -111,6 +112,20 @@ class _Worker:
         if self._process is not None:
             self._process.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+@cache
+def _context() -> BaseContext:
+    """How workers start: as forks of a server that has loaded the libraries and computed nothing.
+
+    A worker is there in milliseconds and shares the libraries' memory. A fork of this process would copy its
+    threads' locks; on macOS, where forks of a process with frameworks loaded crash, workers load for themselves.
+    """
+    if sys.platform == "darwin":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["experiments.engines.preload"])
+    return context
 
 
 def _start() -> None:

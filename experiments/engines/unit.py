@@ -111,9 +111,8 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
     with claimed(unit.claim, unit.label) as claim:
         if claim is None:
             return Report(busy=True)
-        torch.set_num_threads(unit.config.threads)
-        guarded = _guarded(claim, limits) if limits else contextlib.nullcontext()
-        with guarded, threadpool_limits(unit.config.threads):
+        _keep_to(unit.config.threads)
+        with _guarded(claim, limits) if limits else contextlib.nullcontext():
             trial = unit.trial(run)
             computed = run.computed
             denoised = trial.denoised()
@@ -174,11 +173,25 @@ def _watch(claim: IO[bytes], memory_mb: float, done: threading.Event) -> None:
             os._exit(1)
 
 
+@cache
+def _keep_to(threads: int) -> None:
+    """Hold this process to so many threads."""
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
 def _give_back() -> None:
     """Return freed memory to the system, so that the next unit's peak is its own."""
     gc.collect()
+    _freeze()
     if trim := _trim():
         trim(0)
+
+
+@cache
+def _freeze() -> None:
+    """Once the libraries are loaded, leave their half a million objects out of further collections."""
+    gc.freeze()
 
 
 @cache
