@@ -4,7 +4,7 @@ The floor is the bare forward pass and input gradient of the same frozen model o
 best of several batch sizes. Ratios are medians over the rounds of time / floor of the same round.
 
     python benchmarks/denograd_speed.py [--rounds 5] [--threads 1] [--device cpu] [--cases mlp dlinear lstm]
-        [--contenders ours 1.1.0 2.0.0] [--data folder]
+        [--contenders ours 1.1.0 2.0.0]
 """
 
 from __future__ import annotations
