@@ -62,8 +62,9 @@ class TabPFN(RegressorMixin, BaseEstimator):
         if importlib.util.find_spec("tabpfn") is None:
             return "the package tabpfn is not installed: pip install 'denograd-harness[tabpfn]'"
         if not self._weights.is_file():
+            shown = str(self._weights).replace(str(Path.home()), "~", 1)  # reasons are kept in shared results
             return (
-                f"no TabPFN weights at {self._weights}: download {TABPFN_WEIGHTS} (43 MB, free) from "
+                f"no TabPFN weights at {shown}: download {TABPFN_WEIGHTS} (43 MB, free) from "
                 "https://huggingface.co/Prior-Labs/TabPFN-v2-reg and put it there, or name its folder in "
                 "TABPFN_MODEL_CACHE_DIR"
             )
