@@ -46,12 +46,12 @@ class Component:
         """Build the object; raises `BadTarget` for parameters that do not exist."""
         return build({"_target_": self.target, **self.params}, where=self.where, allow=self.allow, **extra)
 
-    def make_estimator(self, seed: int, device: str) -> Any:
-        """Build a regressor, with its seed and, if it is one of ours, its device."""
+    def make_estimator(self, seed: int, device: str, threads: int = 1) -> Any:
+        """Build a regressor, with its seed and, if it is one of ours, its device and threads."""
         known = parameters_of(self.cls) or set()
         given: dict[str, Any] = {"random_state": seed}
         if self.target.startswith("experiments."):
-            given["device"] = device
+            given |= {"device": device, "threads": threads}
         return self.make(**{k: v for k, v in given.items() if k in known and k not in self.params})
 
     def under(self, protocol: str, config: Config) -> Component:

@@ -372,11 +372,11 @@ class Scorer:
 
     @cached_property
     def _estimator(self) -> Any:
-        spec = self.trial.spec
+        spec, config = self.trial.spec, self.trial.run.config
         seed = seed_of(
             "regressor", spec["dataset"], spec["noise"], self.trial.repetition, self.regressor.name
         )
-        return self.regressor.make_estimator(seed, device=self.trial.run.config.device)
+        return self.regressor.make_estimator(seed, config.device, config.threads)
 
     @cached_property
     def _fitted(self) -> tuple[Any, Usage]:

@@ -29,6 +29,8 @@ class DLinear(nn.Module):
         For another number of outputs, a missing window, or an even `average`.
     """
 
+    affine = True  # lets DenoGrad take the gradient from one convolution per epoch
+
     def __init__(self, n_features: int, outputs: int = 1, window: int | None = None, average: int = 25):
         super().__init__()
         if outputs not in (1, n_features):
