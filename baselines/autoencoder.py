@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 LOSSES: dict[str, Loss] = {
     "mse": nn.functional.mse_loss,
     "l1": nn.functional.l1_loss,
-    "huber": nn.functional.huber_loss,
+    "huber": partial(nn.functional.huber_loss, delta=0.1),  # values lie in [0, 1]
 }
 
 

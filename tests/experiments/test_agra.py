@@ -1,0 +1,71 @@
+"""python -m experiments.agra, and the benchmark's networks under AGRA."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from experiments import agra
+from experiments.models.agra import AgraCNNLSTM, AgraDLinear, AgraDNN, AgraLSTM, AgraXLSTM
+
+
+@pytest.mark.parametrize("kind", ["uniform", "class-dependent"])
+def test_flips(kind):
+    y = np.random.default_rng(0).integers(10, size=20_000)
+    flipped = agra.flip(y, kind, 0.4, 10, np.random.default_rng(1))
+    hit = flipped != y
+    assert hit.mean() == pytest.approx(0.4, abs=0.01)
+    steps = np.bincount((flipped - y)[hit] % 10, minlength=10)
+    assert steps[0] == 0
+    if kind == "uniform":
+        assert steps[1:].min() > 0.9 * hit.sum() / 9
+    else:
+        assert steps[1] == hit.sum()
+
+
+def test_problem_keeps_the_test_labels_and_flips_the_others():
+    problem = agra.problem_of("uniform", 0.2, seed=3)
+    assert [len(part[0]) for part in (problem.train, problem.valid, problem.test)] == [1078, 359, 360]
+    np.testing.assert_allclose(problem.train[0].mean(axis=0), 0, atol=1e-12)
+    assert problem.train[0].std() == pytest.approx(1)
+    for part in (problem.train, problem.valid):
+        assert (part[1] != part[2]).mean() == pytest.approx(0.2, abs=0.07)
+
+
+def test_f1_comparison_beats_plain_training_on_class_dependent_flips():
+    options = {"lr": 0.03, "weight_decay": 1e-2}
+    found = {
+        name: [agra.run({**agra.TUNED[name], **options}, "class-dependent", 0.4, seed) for seed in (0, 1)]
+        for name in ("plain", "F1")
+    }
+    for measure in ("accuracy", "macro_f1"):
+        plain, f1 = (np.mean([result[measure] for result in found[name]]) for name in ("plain", "F1"))
+        assert f1 > plain + 0.02
+    assert all(result["flipped_dropped"] > result["clean_dropped"] for result in found["F1"])
+
+
+def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(agra, "GRID", {"batch_size": (128,), "lr": (0.03,), "weight_decay": (1e-2,)})
+    monkeypatch.setattr(agra, "SETTINGS", [("uniform", 0.2)])
+    agra.main(["--seeds", "2", "--tuning-seeds", "1", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 5
+    assert lines[2].startswith("| uniform 20% | plain | 0.")
+    assert len(pd.read_csv(tmp_path / "runs.csv")) == 10
+    chosen = json.loads((tmp_path / "hyperparameters.json").read_text())
+    assert set(chosen["uniform 20%"]) == {"plain", "cross-entropy", "F1"}
+
+
+@pytest.mark.parametrize("regressor", [AgraDNN, AgraLSTM, AgraXLSTM, AgraCNNLSTM, AgraDLinear])
+def test_every_network_trains_under_agra(regressor):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 6) if regressor.input == "flat" else (80, 24, 3))
+    y = X.reshape(80, -1)[:, 0] + 0.1 * rng.standard_normal(80)
+    options = {"hidden": [8]} if regressor is AgraDNN else None
+    model = clone(regressor(options=options, epochs=2, device="cpu"))
+    predicted = model.fit(X, y, validation=(X[:20], y[:20])).predict(X)
+    assert predicted.shape == (80,)
+    assert np.isfinite(predicted).all()
+    assert all(0 <= share < 1 for share in model.dropped_)
