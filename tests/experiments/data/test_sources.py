@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch):
 @pytest.mark.parametrize("folder", ["my_data", "my-data"])
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_folder_names_and_gzip(folder, ending, place, tmp_path):
-    place(gzip.compress(GOOD) if ending else GOOD, f"given/{folder}/f.csv{ending}")
+    place(gzip.compress(GOOD, mtime=0) if ending else GOOD, f"given/{folder}/f.csv{ending}")
     dataset = load_dataset("my_data", tmp_path / "given")
     assert dataset.shape == (2, 2)
     assert dataset.sha256 == hashlib.sha256(GOOD).hexdigest()
@@ -103,7 +103,7 @@ def test_another_distribution_is_accepted_on_request_and_carries_its_own_sum(pla
     assert dataset.sha256 == hashlib.sha256(other).hexdigest()
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(GOOD)[:-10], b"\x1f\x8b" + b"x" * 30, GOOD, b""])
+@pytest.mark.parametrize("packed", [gzip.compress(GOOD, mtime=0)[:-10], b"\x1f\x8b" + b"x" * 30, GOOD, b""])
 def test_damaged_gzip(packed, place, tmp_path):
     place(path="given/my_data/f.csv.gz", packed=packed)
     with pytest.raises(DatasetCorrupt, match=r"f\.csv\.gz"):
