@@ -200,7 +200,7 @@ def engine_of(name: str, options: dict[str, str]) -> EngineConf:
             OmegaConf.merge(node, OmegaConf.load(CONF / "engine" / f"{name}.yaml"), given)
         )
     except OmegaConfBaseException as error:
-        raise BadConfig(f"engine={name}: {str(error).splitlines()[0]}") from error
+        raise BadConfig(f"engine.{error.full_key}: {str(error).splitlines()[0]}") from error
     for key, value in vars(conf).items():
         if isinstance(value, int | float) and value < (1 if key in ("workers", "jobs", "recycle") else 0):
             raise BadConfig(f"engine.{key} is too small: {value}")

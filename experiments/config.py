@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.errors import HarnessError
 
+PROTOCOLS = {"paper", "deployable"}
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
@@ -107,12 +109,18 @@ def as_config(node: DictConfig) -> Config:
         raise BadConfig(f"device must be auto, cpu or cuda, got '{config.device}'")
     if config.dataset.window < 1:
         raise BadConfig(f"dataset.window must be at least 1 time step, got {config.dataset.window}")
-    if (
-        not config.campaign
-        or Path(config.campaign).name != config.campaign
-        or config.campaign.startswith(".")
-    ):
-        raise BadConfig(f"campaign must be a plain folder name, got '{config.campaign}'")
+    names = {"campaign": [config.campaign], "profile.name": [config.profile.name]}
+    for group in ("protocol", "backbone", "denoiser", "regressor"):
+        names[group] = list(getattr(config, group))
+    for key, given in names.items():
+        for name in given:
+            if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name):
+                raise BadConfig(
+                    f"{key} must be a plain name, since files are named after it: letters, digits, _ and -. "
+                    f"Got '{name}'"
+                )
+    if unknown := set(config.protocol) - PROTOCOLS:
+        raise BadConfig(f"protocol must be among {', '.join(sorted(PROTOCOLS))}, got '{unknown.pop()}'")
     for key, value in vars(config.profile).items():
         if isinstance(value, int) and value < 1:
             raise BadConfig(f"profile.{key} must be at least 1, got {value}")

@@ -1,0 +1,96 @@
+"""Components that do what real ones should not: sleep, die, hang, eat memory. Workers import them by name."""
+
+import ctypes
+import os
+import signal
+import time
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from baselines.controls import Identity
+
+
+class Nap(Identity):
+    """Sleep, then return the data as they are."""
+
+    def __init__(self, settings=None, seconds=0.0):
+        super().__init__("paper")
+        self.seconds = seconds
+
+    def _refine(self, frame, causal):
+        time.sleep(self.seconds)
+        return frame, {}
+
+
+class NapRegressor(BaseEstimator):
+    """Sleep, then predict the mean."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+
+    def fit(self, X, y):
+        time.sleep(self.seconds)
+        self.mean_ = y.mean()
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+
+class Doomed(Identity):
+    """End in the way named, as long as the file `once` is absent, which is made then."""
+
+    def __init__(self, settings=None, way="raise", once=""):
+        super().__init__("paper")
+        self.way, self.once = way, once
+
+    def _refine(self, frame, causal):
+        if self.once:
+            if os.path.exists(self.once):
+                return frame, {}
+            open(self.once, "w").close()
+        getattr(self, f"_{self.way}")()
+        return frame, {}
+
+    def _raise(self):
+        raise ZeroDivisionError("made to fail")
+
+    def _kill(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _exit(self):
+        os._exit(3)
+
+    def _crash(self):
+        ctypes.string_at(0)
+
+    def _hang(self):
+        time.sleep(600)
+
+    def _spin(self):
+        """Hang in C with the interpreter's lock held: no other thread of Python runs."""
+        ctypes.PyDLL(None).sleep(600)
+
+    def _eat(self):
+        hoard = []
+        while True:
+            hoard.append(np.ones(2_000_000))  # 16 MB
+            time.sleep(0.002)
+
+
+def state():
+    """Resident memory and threads of a worker after it has tidied up."""
+    import torch
+
+    from experiments.engines.unit import _give_back, _keep_to
+    from experiments.resources import resident_mb
+
+    _keep_to(1)
+    _give_back()
+    return resident_mb(), torch.get_num_threads()
+
+
+def hoard():
+    """Hold 200 MB in small pieces for a moment."""
+    return len([bytes(50_000) for _ in range(4000)])

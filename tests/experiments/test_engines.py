@@ -1,0 +1,222 @@
+"""Engines: the same cells whoever computes them, and what becomes of a unit that dies, hangs or eats the memory."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.campaign import main
+from experiments.engines import EngineUnusable, LocalConf
+from experiments.engines.claims import running
+from experiments.engines.local import Local, _Worker
+from experiments.resources import machine
+from experiments.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = Path(__file__).with_name("campaign_parts.py")
+SMALL = [
+    "+campaign=demo",
+    "dataset=diabetes",
+    "noise.sigma=0.05",
+    "protocol=[paper]",
+    "denoiser=[identity,pca]",
+]
+two_cores = pytest.mark.skipif(int(machine()["cores"]) < 2, reason="needs two cores")
+
+
+@pytest.fixture(autouse=True)
+def parts_importable(monkeypatch):
+    """The components that misbehave are found by this process and by workers of any engine."""
+    monkeypatch.syspath_prepend(str(PARTS.parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(PARTS.parent)]))
+
+
+def call(tmp_path, *arguments):
+    return main([*SMALL, "allow_targets=[campaign_parts]", f"results_dir={tmp_path}", *arguments])
+
+
+def cells(tmp_path):
+    return {cell.key: cell for cell in Store(tmp_path / "demo", read_only=True).cells()}
+
+
+def content(tmp_path):
+    """What must not depend on who computed it: specs and metrics, to the byte."""
+    return {
+        key: json.dumps([cell.spec, cell.metrics, cell.status], sort_keys=True)
+        for key, cell in cells(tmp_path).items()
+    }
+
+
+def doomed(name, **options):
+    given = ",".join(
+        f"{key}:{value}" for key, value in {"_target_": "campaign_parts.Doomed", **options}.items()
+    )
+    return f"+denoiser.{name}={{{given}}}"
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    """What a campaign of this process computes."""
+    folder = tmp_path_factory.mktemp("serial")
+    assert main([*SMALL, f"results_dir={folder}"]) == 0
+    return content(folder)
+
+
+@two_cores
+def test_a_pool_computes_the_same_bytes(tmp_path, serial, capsys):
+    assert call(tmp_path, "engine=local", "engine.recycle=2") == 0
+    assert content(tmp_path) == serial
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert len(lines) == len(serial)
+    assert lines[-1].startswith(f"[{len(serial)}/{len(serial)}, 0 failed")
+    assert not list((tmp_path / "demo" / "claims").iterdir())
+
+
+@two_cores
+def test_what_dies_hangs_or_eats_is_stored_with_its_reason_and_the_others_finish(tmp_path, serial, capsys):
+    ways = {
+        "raise": ("failed", "ZeroDivisionError: made to fail"),
+        "kill": ("failed", "killed by SIGKILL"),
+        "exit": ("failed", "exit code 3"),
+        "crash": ("failed", "Segmentation fault"),
+        "hang": ("timeout", "campaign_parts.py"),
+        "spin": ("timeout", "campaign_parts.py"),
+        "eat": ("failed", "Out of memory"),
+    }
+    dying = [doomed(f"d_{way}", way=way) for way in ways]
+    limits = ["engine=local", "engine.workers=2", "engine.timeout_s=4", "engine.memory_mb=900"]
+    assert call(tmp_path, *limits, *dying) == 1
+    error = capsys.readouterr().err
+    assert f"{len(ways)} cells failed" in error
+    stored = {c.spec["denoiser"]: c for c in cells(tmp_path).values() if c.stage == "denoise"}
+    for way, (status, reason) in ways.items():
+        cell = stored[f"d_{way}"]
+        assert (way, cell.status) == (way, status)
+        assert reason in cell.reason
+        assert f"d_{way}" in error
+    finished = {key: text for key, text in content(tmp_path).items() if '"ok"' in text}
+    assert finished == serial, "the others are as if nothing had happened"
+
+
+@two_cores
+def test_a_killed_unit_is_sent_again_if_so_wished_and_by_the_next_call(tmp_path):
+    once = doomed("shy", way="kill", once=tmp_path / "first")
+    assert call(tmp_path, "engine=local", "engine.retries=1", once, "regressor=[ridge]") == 0
+    assert {cell.status for cell in cells(tmp_path).values()} == {"ok"}
+    (tmp_path / "first").unlink()
+    other = tmp_path / "other"
+    again = [f"results_dir={other}", "engine=local", once, "regressor=[ridge]"]
+    assert call(other, *again) == 1
+    assert sorted(cell.status for cell in cells(other).values()) == ["failed", "ok", "ok", "ok", "ok"]
+    assert call(other, *again) == 0
+    assert content(other) == content(tmp_path)
+
+
+def test_workers_times_threads_fit_the_cores():
+    cores = int(machine()["cores"])
+    with pytest.raises(EngineUnusable, match=f"engine.workers={cores}"):
+        Local(LocalConf(workers=cores + 1), 1)
+    with pytest.raises(EngineUnusable, match="threads=2"):
+        Local(LocalConf(workers=cores), 2)
+
+
+def test_memory_of_a_unit_is_returned_and_threads_are_held():
+    import campaign_parts  # importable by the fixture
+
+    worker = _Worker()
+    try:
+        before, threads = worker._executor.submit(campaign_parts.state).result()
+        worker._executor.submit(campaign_parts.hoard).result()
+        after, _ = worker._executor.submit(campaign_parts.state).result()
+    finally:
+        worker.kill()
+    assert threads == 1
+    assert after < before + 30
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    arguments = [
+        *SMALL,
+        f"results_dir={tmp_path}",
+        "allow_targets=[campaign_parts]",
+        "engine=local",
+        "workers=1",
+    ]
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "experiments.campaign",
+            *arguments,
+            doomed("slow", way="hang"),
+            "regressor=[ridge]",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    worker = wait_for(lambda: claimant(tmp_path, "slow"))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert wait_for(lambda: gone(worker), seconds=10)
+    assert all(cell.status == "ok" for cell in cells(tmp_path).values()), "finished cells are there"
+
+
+def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(tmp_path):
+    arguments = [
+        *SMALL,
+        f"results_dir={tmp_path}",
+        "allow_targets=[campaign_parts]",
+        "engine=local",
+        "workers=1",
+    ]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "experiments.campaign",
+            *arguments,
+            doomed("slow", way="hang"),
+            "regressor=[ridge]",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    worker = wait_for(lambda: claimant(tmp_path, "slow"))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert error.strip().endswith("goes on from there.")
+    assert "Traceback" not in error
+    assert wait_for(lambda: gone(worker), seconds=10)
+    assert {cell.status for cell in cells(tmp_path).values()} <= {"ok"}
+
+
+def claimant(folder, label):
+    """The process that is at a unit."""
+    return next((pid for pid, what in running(folder / "demo" / "claims") if label in what), None)
+
+
+def gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_for(what, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError("it did not come")
