@@ -73,8 +73,9 @@ class BlindSpot:
     hidden : int, default 32
         Units of both hidden layers of a column's network; 0 leaves the ridge alone. Wide series (more than
         32 columns) have no network.
-    epochs : int, default 20
-        Passes of the network over the data, fewer where they would take more than about a minute.
+    epochs : int, optional
+        Passes of the network over the data; by default 20 over a table and 10 over a series, and never more
+        than about half a minute of one core allows.
     verbose : bool, default False
         Show a progress bar.
 
@@ -108,11 +109,13 @@ class BlindSpot:
         context: int = 8,
         folds: int = 5,
         hidden: int = 32,
-        epochs: int = 20,
+        epochs: int | None = None,
         verbose: bool = False,
     ) -> None:
         if kind not in ("tabular", "series"):
             raise ValueError(f"kind must be 'tabular' or 'series', got {kind!r}")
+        if epochs is None:
+            epochs = 20 if kind == "tabular" else 10
         if context < 1 or folds < 2 or hidden < 0 or epochs < 1:
             raise ValueError(
                 "context and epochs must be at least 1, folds at least 2 and hidden at least 0, "

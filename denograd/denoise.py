@@ -1,0 +1,146 @@
+"""One call for people who have only a table or a series, and a noise level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+
+from denograd.blindspot import Array, BlindSpot, Kind
+from denograd.data import is_column, is_frame, read
+from denograd.map import Solver, refine
+from denograd.map_core import LARGE
+
+Unit = Literal["data", "std"]
+
+
+@dataclass(frozen=True)
+class DenoisedData:
+    """What `denoise` returns.
+
+    Attributes
+    ----------
+    data : array, tensor or DataFrame
+        The denoised data: same type, shape and dtype as what was handed over.
+    sigma : (c,) array
+        Noise level that was used per column, in the data's units; 0 for a column that was held.
+    bound : (c,) array
+        What the noise of a column cannot exceed.
+    error_before, error_after : (c,) arrays
+        Mean squared error per column, in squared units of the data: ``sigma**2``, and Stein's unbiased estimate
+        of what is left. They are as right as `sigma` is.
+    solver : {"lbfgs", "one_step"}
+        What was used.
+    """
+
+    data: Any
+    sigma: Array
+    bound: Array
+    error_before: Array
+    error_after: Array
+    solver: Solver
+
+    @property
+    def share(self) -> float:
+        """Estimated share of the noise's squared error that is left, mean over the columns that have any."""
+        noisy = self.error_before > 0
+        return float((self.error_after[noisy] / self.error_before[noisy]).mean()) if noisy.any() else 1.0
+
+
+def denoise(
+    X: Any,
+    sigma: Any = None,
+    kind: Kind = "tabular",
+    *,
+    sigma_unit: Unit = "data",
+    solver: Solver | None = None,
+    seed: int = 0,
+    verbose: bool = False,
+    **backbone: Any,
+) -> DenoisedData:
+    """Denoise a table or a series: train a blind-spot backbone on it, then apply the rule `map`.
+
+    Parameters
+    ----------
+    X : array, tensor or DataFrame
+        ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series; floating-point, without gaps.
+    sigma : float, (c,) array_like, mapping, "blind_spot" or "wavelet"
+        Standard deviation of the noise: a number for all columns, one per column, or ``{column: level}`` (other
+        columns are held). The names ask for an estimate, with a warning; see `denograd.noise_level`.
+    kind : {"tabular", "series"}
+        Whether the order of the rows means something.
+    sigma_unit : {"data", "std"}
+        Whether sigma is in units of the data (default), or in standard deviations of the observed column.
+    solver : {"lbfgs", "one_step"}, optional
+        By default L-BFGS up to two million values, the closed form, nearly as good, beyond.
+    seed : int
+        Of the backbone's training.
+    verbose : bool
+        Show progress where stderr is a terminal.
+    **backbone
+        Parameters of `BlindSpot`: context, folds, hidden, epochs.
+
+    Returns
+    -------
+    DenoisedData
+
+    Raises
+    ------
+    NoiseLevelMissing
+        Without a level; names what bounds it per column.
+    TypeError, ValueError
+        For data or parameters that cannot be right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from denograd import denoise
+    >>> t = np.linspace(0, 30, 600)
+    >>> clean = np.column_stack([np.sin(t), np.cos(2 * t)])
+    >>> noisy = clean + 0.2 * np.random.default_rng(0).normal(size=clean.shape)
+    >>> result = denoise(noisy, 0.2, kind="series")
+    >>> bool(((result.data - clean) ** 2).mean() < 0.3 * 0.2**2)
+    True
+    >>> bool(result.share < 0.3)  # what it expected itself
+    True
+    """
+    if sigma_unit not in get_args(Unit):
+        raise ValueError(f"sigma_unit must be 'data' or 'std', got {sigma_unit!r}")
+    values, wrap = read(X, "X")
+    shape = values.shape
+    if values.ndim == 1:
+        if kind == "tabular":
+            raise ValueError("X has one dimension: hand over rows and columns, or set kind='series'")
+        values = values[:, None]
+    frame = values.astype(np.float64)
+    if frame.ndim != 2:
+        raise ValueError(f"X must have shape (rows, columns) or, one series, (steps,), got {shape}")
+    level = _named(sigma, X, frame.shape[1])
+    if sigma_unit == "std" and level is not None:
+        if isinstance(level, str):
+            raise ValueError(f"sigma={level!r} is an estimate in the data's units: leave sigma_unit='data'")
+        level = np.asarray(level, dtype=float) * frame.std(0)
+    blind = BlindSpot(kind, verbose=verbose, **backbone).fit(frame, seed=seed)
+    if solver is None:
+        solver = "lbfgs" if frame.size <= LARGE else "one_step"
+    found = refine(blind, frame, level, fitted_rows=len(frame), solver=solver)
+    result = wrap(found.values.reshape(shape).astype(values.dtype))
+    if isinstance(X, torch.Tensor):
+        result = torch.from_numpy(result).to(dtype=X.dtype, device=X.device)
+    return DenoisedData(result, found.sigma, found.bound, found.sigma**2, found.error, solver)
+
+
+def _named(sigma: Any, X: Any, columns: int) -> Any:
+    """Turn levels given by the columns' names into one level per column."""
+    if is_column(sigma):
+        sigma = sigma.to_dict()
+    if not isinstance(sigma, Mapping):
+        return sigma
+    names = list(X.columns) if is_frame(X) else list(range(columns))
+    unknown = [name for name in sigma if name not in names]
+    if unknown:
+        raise ValueError(f"sigma names columns that X does not have: {unknown}; it has {names[:10]}")
+    return np.array([float(sigma.get(name, 0.0)) for name in names])
