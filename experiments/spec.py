@@ -58,7 +58,8 @@ class Cell:
     def to_json(self) -> str:
         record = asdict(self)
         record["metrics"] = {k: v if math.isfinite(v) else None for k, v in self.metrics.items()}
-        return json.dumps(record, sort_keys=True, indent=1, default=_plain)
+        record = json.loads(json.dumps(record, default=_plain))
+        return _dumped({**record, "sum": _sum(record)})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -67,7 +68,8 @@ class Cell:
         Raises
         ------
         ValueError
-            If the text is no cell, its schema is another, or its key does not fit its spec.
+            If the text is no cell, its schema is another, its key does not fit its spec, or its sum not its
+            content.
         """
         record = json.loads(text)
         if not isinstance(record, dict) or "schema" not in record:
@@ -77,6 +79,8 @@ class Cell:
                 f"the cell has schema {record['schema']}, this version reads {SCHEMA}: rerun the campaign "
                 "under another name, or read it with the version that wrote it"
             )
+        if record.pop("sum", None) != _sum(record):
+            raise ValueError("the cell is damaged: its sum does not fit its content")
         cell = cls(**record)
         cell.metrics.update({k: math.nan for k, v in cell.metrics.items() if v is None})
         if key_of(cell.spec) != cell.key:
@@ -98,6 +102,15 @@ def key_of(spec: Mapping[str, Any]) -> str:
     """
     text = json.dumps(spec, sort_keys=True, separators=(",", ":"), default=_plain, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _dumped(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True, indent=1)
+
+
+def _sum(record: Mapping[str, Any]) -> str:
+    """A sum over a record as JSON knows it: finds the flipped bit that leaves a number a number."""
+    return hashlib.sha256(_dumped(record).encode()).hexdigest()[:16]
 
 
 def versions_of(*targets: str) -> dict[str, str]:
