@@ -194,7 +194,7 @@ def sample_gradients(
 ) -> Tensor:
     """Gradient of every sample's loss with respect to the parameters of linear layers, without a loop.
 
-    One backward pass to the layers' outputs gives each sample's dL/dout; its gradient is the outer product of
+    One backward pass to the layers' outputs gives each sample's slope there; its gradient is the outer product of
     that and the layer's input. Unlike vmap over the network this also holds behind recurrent layers.
 
     Parameters
