@@ -79,6 +79,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         path = stem.parent / (stem.name + suffix)
         with rc_context(STYLE):
             figure.savefig(path, metadata=metadata)
+        figure.set_layout_engine("none")  # arranged once is enough
         paths.append(path)
     return paths
 

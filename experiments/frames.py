@@ -43,6 +43,7 @@ AXES = (
     *("repetition", "protocol", "denoiser", "settings", "denoiser_params", "backbone", "backbone_params"),
     *("regressor", "regressor_params", "variant", "versions"),
 )
+KNOWN = {*AXES, "stage"}
 PROVENANCE = ("profile", "caps", "commit", "device", "threads", "started", "python", "system", "cores")
 NUMERIC = {"sigma", "repetition", "rows", "window", "threads", "cores", "cell_s", "schema"}
 PARTS = ("metrics", "timings", "memory")
@@ -60,7 +61,8 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
     -------
     frame : DataFrame
         One row per cell: ``key``, ``stage``, ``status``, ``reason``, ``schema``, the axes of the spec, metrics, timings
-        and memory by their names, provenance, and ``info``. Whatever is nested stands there as JSON.
+        and memory by their names, provenance, ``info``, and ``more`` for what else the spec has. Whatever is nested
+        stands there as JSON.
     """
     columns: dict[str, list[Any]] = {}
     n = 0
@@ -73,7 +75,8 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
         row["cell_s"] = _number(cell.provenance.get("seconds"))
         for part in PARTS:
             row |= {name: _number(value) for name, value in getattr(cell, part).items()}
-        row |= {"info": json.dumps(cell.info, sort_keys=True), "spec": json.dumps(cell.spec, sort_keys=True)}
+        row["info"] = _flat(cell.info)
+        row["more"] = _flat({key: value for key, value in cell.spec.items() if key not in KNOWN})
         for name, value in row.items():
             column = columns.get(name)
             if column is None:
@@ -82,7 +85,7 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
             column.append(value)
     for column in columns.values():
         column.extend([None] * (n - len(column)))
-    texts = {"key", "stage", "status", "reason", "info", "spec", *AXES, *PROVENANCE} - NUMERIC
+    texts = {"key", "stage", "status", "reason", "info", "more", *AXES, *PROVENANCE} - NUMERIC
     columns = columns or {name: [] for name in sorted(texts | NUMERIC)}
     return pd.DataFrame(
         {
@@ -174,7 +177,7 @@ def results(cells: pd.DataFrame) -> Results:
         )
         cells = cells[~doubled]
     cells = cells.sort_values(axes, kind="stable").reset_index(drop=True)
-    cells = cells.drop(columns=["info", "spec", "schema", "versions", "dataset_sha256", "python", "commit"])
+    cells = cells.drop(columns=["info", "more", "schema", "versions", "dataset_sha256", "python", "commit"])
     for name in ("mse", "fit_s", "denoise_s", "peak_mb"):
         if name not in cells:
             cells[name] = np.nan
@@ -256,9 +259,12 @@ def _named(key: str, value: Any) -> str:
     )
 
 
+_encode = json.JSONEncoder(sort_keys=True).encode
+
+
 def _flat(value: Any) -> Any:
     if isinstance(value, (dict, list, tuple)):
-        value = json.dumps(value, sort_keys=True)
+        value = _encode(value) if value else "{}" if isinstance(value, dict) else "[]"
     return sys.intern(value) if isinstance(value, str) else value
 
 

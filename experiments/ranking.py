@@ -102,7 +102,9 @@ class Ranking:
                 f"p = {result.p_F:.3g}; Nemenyi critical difference {self.critical_difference:.2f} at alpha "
                 f"{statistics.ALPHA}."
             )
-        out += [f"Left out: {name} ({why})." for name, why in self.left_out.items()]
+        for why in dict.fromkeys(self.left_out.values()):
+            names = [name for name, reason in self.left_out.items() if reason == why]
+            out.append(f"Left out: {', '.join(names)} ({why}).")
         return " ".join(out)
 
 

@@ -184,19 +184,20 @@ def markdown(table: Table) -> str:
     """A table in the Markdown of code hosts."""
     wrap = {"": "{}", "best": "**{}**", "second": "<ins>{}</ins>"}
     lines = [
-        "| " + " | ".join(map(_md, [table.corner, *(c.title for c in table.columns)])) + " |",
+        "| " + " | ".join(map(md_escape, [table.corner, *(c.title for c in table.columns)])) + " |",
         "|:--" + "|--:" * len(table.columns) + "|",
     ]
     marks = table.marks
     for row in table.rows:
-        name = f"*{_md(row)}*" if row in table.controls else _md(row)
+        name = f"*{md_escape(row)}*" if row in table.controls else md_escape(row)
         entries = [
-            wrap[marks[i].get(row, "")].format(_md(table.entry(row, i))) for i in range(len(table.columns))
+            wrap[marks[i].get(row, "")].format(md_escape(table.entry(row, i)))
+            for i in range(len(table.columns))
         ]
         lines.append("| " + " | ".join([name, *entries]) + " |")
-    lines += ["", f"{_md(table.caption)}"]
+    lines += ["", f"{md_escape(table.caption)}"]
     legend = ["Best bold, second underlined; controls in italics are not ranked."] if any(marks) else []
-    return "\n".join(lines) + "".join(f"  \n{_md(line)}" for line in legend + table.below()) + "\n"
+    return "\n".join(lines) + "".join(f"  \n{md_escape(line)}" for line in legend + table.below()) + "\n"
 
 
 def latex(table: Table) -> str:
@@ -207,11 +208,11 @@ def latex(table: Table) -> str:
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_tex(table.caption)}}}",
+        rf"\caption{{{tex_escape(table.caption)}}}",
         rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        " & ".join(_tex(t) for t in [table.corner, *(c.title for c in table.columns)]) + r" \\",
+        " & ".join(tex_escape(t) for t in [table.corner, *(c.title for c in table.columns)]) + r" \\",
         r"\midrule",
     ]
     ruled = False
@@ -220,11 +221,12 @@ def latex(table: Table) -> str:
             lines.append(r"\midrule")
             ruled = True
         entries = [
-            wrap[marks[i].get(row, "")].format(_tex(table.entry(row, i))) for i in range(len(table.columns))
+            wrap[marks[i].get(row, "")].format(tex_escape(table.entry(row, i)))
+            for i in range(len(table.columns))
         ]
-        lines.append(" & ".join([_tex(row), *entries]) + r" \\")
+        lines.append(" & ".join([tex_escape(row), *entries]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\footnotesize {_tex(line)}" for line in table.below()]
+    lines += [rf"\par\footnotesize {tex_escape(line)}" for line in table.below()]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
@@ -297,11 +299,11 @@ def _class(name: str) -> str:
     return f' class="{name}"' if name else ""
 
 
-def _md(text: str) -> str:
+def md_escape(text: str) -> str:
     return re.sub(r"([|*_<>`])", r"\\\1", text).replace("\n", " ")
 
 
-def _tex(text: str) -> str:
+def tex_escape(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--"}
     special |= {"±": r"$\pm$", "<": r"$<$", ">": r"$>$", "ρ": r"$\rho$", "σ": r"$\sigma$"}
     special |= {c: rf"\{c}" for c in "&%$#_{}"}
