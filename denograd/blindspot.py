@@ -153,6 +153,7 @@ class BlindSpot:
         self.center_ = X.mean(0)
         spread = X.std(0)
         self.constant_ = (X[0] == X).all(0) | (spread <= 1e-12 * np.abs(self.center_))
+        self.center_ = np.where(self.constant_, X[0], self.center_)
         self.scale_ = np.where(self.constant_, 1.0, spread)
         rng = np.random.default_rng(seed)
         self.fold_ = fold_of(n, self.folds, self.kind, rng)
@@ -167,6 +168,7 @@ class BlindSpot:
             )
         else:
             weights, bias, guess = fit_ridge(features, Z, self.fold_, self._own())
+        weights[:, :, self.constant_] = bias[:, self.constant_] = 0.0
         self.linear_ = torch.tensor(weights, dtype=torch.float32)
         self.bias_ = torch.tensor(bias, dtype=torch.float32)
         residual = guess - Z

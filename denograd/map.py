@@ -187,7 +187,9 @@ def transform_map(
             outputs = np.array(fitted.target_cols)
         models, fold = _models(fitted, opened, folds, verbose)
         order = np.arange(len(frame)) if fitted.is_ts else np.argsort(fold, kind="stable")
-        segments = _segments(fitted, models, fold[order], columns, opened.dtype, opened.batch_size)
+        segments = _segments(
+            fitted, models, fold if fitted.is_ts else fold[order], columns, opened.dtype, opened.batch_size
+        )
         z = torch.from_numpy(frame[order]).to(fitted.device)
         residual = predict_rows(z, segments, len(outputs)) - frame[order][:, outputs]
         held = np.zeros(frame.shape[1], dtype=bool)

@@ -27,6 +27,9 @@ HUBER = 1.345
 PROBE = 0.1
 """Size, in noise levels, of the probe that measures how L-BFGS answers to the data."""
 
+ROWS_PROBED = 2000
+"""Shorter frames are probed up to four times, since a probe tells the less the fewer rows there are."""
+
 LARGE = 2_000_000
 """Frames of more values remember fewer steps of L-BFGS, to save memory."""
 
@@ -133,21 +136,22 @@ def answer(
     if solver == "one_step" or not moves.any():
         return Answer(step, residual, scale, error)
     found, iterations, evaluations, objective = _minimise(z_obs, step, scale, question, max_iter, report)
-    probe = np.random.default_rng(0).choice([-1.0, 1.0], z_obs.shape) * PROBE
-    nudged = z_obs + probe * sigma
-    _, scale_, _, step_ = closed_form(nudged)
-    found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, report)
-    unit = np.where(sigma > 0, sigma, 1.0)
-
-    def left(step: Array, answered: Array) -> Array:
-        divergence = (probe / PROBE * (answered - step) / (unit * PROBE)).mean(0)
-        return np.where(moves, sigma**2 * (1 + 2 * divergence) + (step**2).mean(0), np.inf)
-
-    probed = left(step, step_)
-    error = np.where(np.isfinite(probed) & (step != 0).any(0), probed, error)
-    joint = left(found, found_)
-    step = np.where(joint < error, found, step)
-    return Answer(step, residual, scale, np.minimum(joint, error), iterations, evaluations, objective)
+    # divergences of both solvers' steps, from the same probes
+    rng, unit = np.random.default_rng(0), np.where(sigma > 0, sigma, 1.0)
+    probes = min(max(ROWS_PROBED // len(z_obs), 1), 4)
+    divergence = np.zeros((2, len(sigma)))
+    for _ in range(probes):
+        probe = rng.choice([-1.0, 1.0], z_obs.shape)
+        nudged = z_obs + PROBE * sigma * probe
+        _, scale_, _, step_ = closed_form(nudged)
+        found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, report)
+        for solution, change in enumerate((step_ - step, found_ - found)):
+            divergence[solution] += (probe * change).mean(0) / (PROBE * unit * probes)
+    left = [sigma**2 * (1 + 2 * d) + (x**2).mean(0) for d, x in zip(divergence, (step, found), strict=True)]
+    error, joint = np.where((step != 0).any(0), np.minimum(left[0], sigma**2), sigma**2), left[1]
+    step = np.where(moves & (joint < error), found, step)
+    error = np.where(moves, np.minimum(joint, error), error).clip(min=0.0)
+    return Answer(step, residual, scale, error, iterations, evaluations, objective)
 
 
 def _minimise(
