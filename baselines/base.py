@@ -33,7 +33,8 @@ class Problem:
     window : int
         Length, in time steps, of the windows that models of this series see.
     backbone : callable or None
-        Gives the trained backbone (trained on the first call, cached). None outside the harness.
+        Gives the trained backbone (trained on the first call, cached); with the argument ``"all"`` one that
+        predicts every channel of a series. None outside the harness.
     n_train : int or None
         The first ``n_train`` rows handed to ``fit`` are the training part; None means all of them.
     """
@@ -41,7 +42,7 @@ class Problem:
     kind: Kind = "tabular"
     sigma: float | None = None
     window: int = 24
-    backbone: Callable[[], Any] | None = None
+    backbone: Callable[..., Any] | None = None
     n_train: int | None = None
     sigma_target: float | None = None
 

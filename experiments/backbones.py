@@ -15,6 +15,7 @@ from experiments.models.training import (
     TrainSettings,
     build_network,
     load_backbone,
+    predict,
     save_backbone,
     train,
 )
@@ -60,6 +61,12 @@ class BackboneProvider:
         if outputs not in self._trained:
             self._trained[outputs] = self._load_or_train(outputs)
         return self._trained[outputs]
+
+    def valid_mse(self, outputs: Outputs = "target") -> np.ndarray:
+        """Mean squared error of every output on the noisy validation part, (k,)."""
+        X, y = self._samples(self.task.split.valid, outputs)
+        error = predict(self(outputs).module, as_tensor(X)).numpy() - y.reshape(len(y), -1)
+        return (error**2).mean(axis=0)
 
     @property
     def seconds(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -10,10 +11,16 @@ import torch
 from baselines.base import Array, Denoised, Problem, stack, unstack
 from denograd import DenoGrad
 from denograd.blindspot import BlindSpot
+from denograd.error_scale import LEAST_SHARE
 from denograd.map import Solver, refine
+from denograd.map_core import one_step
+from experiments.data.splits import window_view
+from experiments.models.estimators import as_tensor
+from experiments.models.training import predict
 
 Refine = Literal["both", "features", "target"]
 Rule = Literal["fixed", "gauss_newton", "global"]
+Level = Literal["known", "blind_spot", "wavelet"]
 
 
 class DenoGradRule:
@@ -104,9 +111,9 @@ class DenoGradMap:
 
     Parameters
     ----------
-    sigma : "known" or float
+    sigma : "known", "blind_spot", "wavelet" or float
         Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
-        the denoiser is skipped where there is none.
+        the denoiser is skipped where there is none; "blind_spot" and "wavelet" (series) estimate it.
     refine : {"both", "features", "target"}
         What may move.
     solver : {"lbfgs", "one_step"}
@@ -120,15 +127,15 @@ class DenoGradMap:
 
     def __init__(
         self,
-        sigma: Literal["known"] | float = "known",
+        sigma: Level | float = "known",
         refine: Refine = "both",
         solver: Solver = "lbfgs",
         max_epochs: int = 40,
     ) -> None:
         if refine not in get_args(Refine):
             raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
-        if sigma != "known" and not float(sigma) > 0:
-            raise ValueError(f"sigma must be positive or 'known', got {sigma!r}")
+        if sigma not in get_args(Level) and not (isinstance(sigma, int | float) and sigma > 0):
+            raise ValueError(f"sigma must be positive or one of {', '.join(get_args(Level))}, got {sigma!r}")
         self.sigma = sigma
         self.refine = refine
         self.solver = solver
@@ -138,6 +145,8 @@ class DenoGradMap:
         """Without a noise level there is nothing to weigh the backbone against."""
         if self.sigma == "known" and not problem.sigma and not problem.sigma_target:
             return "no noise level: none was injected and none is given"
+        if self.sigma == "wavelet" and problem.kind == "tabular":
+            return "a noise level can be estimated from wavelets in a series only"
         return None
 
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
@@ -156,35 +165,85 @@ class DenoGradMap:
         n = len(self._fitted_rows)
         again = len(frame) >= n and np.array_equal(frame[:n], self._fitted_rows)
         level = self._level(frame.shape[1], y is not None)
-        found = refine(
-            self._blind,
-            frame,
-            level,
-            fitted_rows=n if again else 0,
-            solver=self.solver,
-            max_iter=self.max_epochs,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an estimated level is one: the denoiser's name says so
+            found = refine(
+                self._blind,
+                frame,
+                level,
+                fitted_rows=n if again else 0,
+                solver=self.solver,
+                max_iter=self.max_epochs,
+            )
         info = {
             "iterations": found.iterations,
             "evaluations": found.evaluations,
+            # A row that the backbone cannot explain hardly moves: not the displacement finds it but the residual.
+            "score": found.score,
             "sigma_used": found.sigma.round(6).tolist()
             if len(found.sigma) <= 32
             else float(found.sigma.max()),
         }
-        # A row that the backbone cannot explain hardly moves: not the displacement finds it but the residual.
-        relative = found.residual / np.where(found.bound > 0, found.bound, np.inf)
-        info["score"] = np.sqrt((relative**2).mean(axis=1))
         return unstack(found.values, y, info)
 
-    def _level(self, columns: int, has_target: bool) -> Array:
-        """Noise level of every column; 0 holds it."""
+    def _level(self, columns: int, has_target: bool) -> Array | str:
+        """Noise level of every column, 0 holding it; or how to estimate it."""
         problem, series = self._problem, self._problem.kind == "series"
         if self.sigma == "known":
             features, target = problem.sigma or 0.0, problem.sigma_target
             target = features if target is None else target
+        elif isinstance(self.sigma, str):
+            return self.sigma
         else:
             features = target = float(self.sigma)
         level = np.full(columns, 0.0 if self.refine == "target" else features)
         if series or has_target:
             level[0 if series else -1] = 0.0 if self.refine == "features" else target
         return level
+
+
+class DenoGradMapForecast:
+    """The rule `map` in closed form with a forecasting backbone: no value sees its own future.
+
+    The backbone predicts every channel of a step from the window before it. With V its mean squared error on
+    the validation part and ``s^2 = max(V - sigma^2, V / 10)`` a value moves by
+    ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``, r being forecast minus value.
+    """
+
+    needs_backbone = True
+    backbone_outputs = "all"
+    features_only = False
+    causal = True
+    sequential = True
+
+    def skip(self, problem: Problem) -> str | None:
+        """A table has no past, and without a noise level there is nothing to weigh the forecast against."""
+        if problem.kind == "tabular":
+            return "a table has no past to forecast from"
+        if not problem.sigma:
+            return "no noise level: none was injected"
+        return None
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Take the backbone that forecasts all channels, and its error on the validation part."""
+        if problem.backbone is None:
+            raise ValueError("a forecasting backbone is needed: problem.backbone is None")
+        self._problem = problem
+        self._backbone = problem.backbone("all")
+        self._mse = problem.backbone.valid_mse("all")  # type: ignore[attr-defined]  # the harness's provider
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine the steps of `X`; the first window has no forecast and stays."""
+        X, window, known = stack(X, y), self._problem.window, self._problem.sigma or 0.0
+        residual = predict(self._backbone.module, as_tensor(window_view(X, window))).numpy() - X[window:]
+        sigma = np.full(X.shape[1], known)
+        if self._problem.sigma_target is not None:
+            sigma[0] = self._problem.sigma_target
+        sigma = np.minimum(sigma, np.sqrt((1 - LEAST_SHARE) * self._mse))
+        scale = np.sqrt(np.maximum(self._mse - sigma**2, LEAST_SHARE * self._mse))
+        refined = X.copy()
+        refined[window:] += np.where(
+            scale > 0, one_step(residual, np.where(scale > 0, scale, 1.0), sigma), 0.0
+        )
+        return unstack(refined, y)

@@ -279,7 +279,7 @@ class Trial:
         if reason := denoiser.skip(problem):
             return {"skipped": reason}
         if provider:
-            provider()  # trained before anything is timed
+            provider(getattr(denoiser, "backbone_outputs", "target"))  # trained before anything is timed
         seed = seed_of(
             "denoiser", self.spec["dataset"], self.spec["noise"], self.repetition, self.component.name
         )

@@ -1,0 +1,130 @@
+"""DenoGrad behind the interface of the other denoisers."""
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from baselines.base import Problem
+from experiments.config import CONF, as_config, register
+from experiments.denoisers import DenoGradMap, DenoGradRule
+from experiments.models.mlp import MLP
+from experiments.models.training import Backbone, History
+from experiments.pipeline import Run
+from experiments.store import Store
+
+
+def waves(n=400, sigma=0.3, seed=0):
+    t = np.arange(n) / 12
+    clean = np.column_stack([np.sin(t), np.cos(t), np.sin(t) - np.cos(t)])
+    clean = (clean - clean.mean(axis=0)) / clean.std(axis=0)
+    return clean, clean + sigma * np.random.default_rng(seed).normal(size=clean.shape)
+
+
+def run_of(tmp_path, *overrides):
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = as_config(compose("config", overrides=["profile=smoke", "regressor=[ridge]", *overrides]))
+    return Run(config, Store(tmp_path / "campaign"))
+
+
+@pytest.mark.parametrize("solver", ["one_step", "lbfgs"])
+def test_map_removes_most_of_a_known_noise(solver):
+    clean, noisy = waves()
+    problem = Problem("series", sigma=0.3)
+    out = DenoGradMap(solver=solver).fit(noisy, problem=problem).denoise(noisy)
+    left = ((out.X - clean) ** 2).sum() / ((noisy - clean) ** 2).sum()
+    assert left < 0.35
+
+
+@pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
+def test_map_moves_what_it_is_told(refine, moves):
+    _, noisy = waves()
+    problem = Problem("series", sigma=0.3)
+    out = DenoGradMap(refine=refine, solver="one_step").fit(noisy, problem=problem).denoise(noisy)
+    moved = np.abs(out.X - noisy).max(axis=0) > 0
+    assert (moved[0], moved[1]) == moves
+
+
+def test_map_leaves_a_target_alone_that_is_known_to_be_clean():
+    _, noisy = waves()
+    problem = Problem("tabular", sigma=0.3, sigma_target=0.0)
+    method = DenoGradMap(solver="one_step").fit(noisy[:, 1:], noisy[:, 0], problem=problem)
+    out = method.denoise(noisy[:, 1:], noisy[:, 0])
+    assert (out.y == noisy[:, 0]).all()
+    assert np.abs(out.X - noisy[:, 1:]).max() > 0
+
+
+def test_map_says_why_it_is_skipped_without_a_level():
+    assert "no noise level" in DenoGradMap().skip(Problem("series", sigma_target=0.0))
+    assert DenoGradMap(sigma=0.1).skip(Problem("series")) is None
+    assert DenoGradMap(sigma="blind_spot").skip(Problem("tabular")) is None
+    assert "series" in DenoGradMap(sigma="wavelet").skip(Problem("tabular"))
+
+
+@pytest.mark.parametrize("bad", [{"sigma": -1.0}, {"sigma": "guess"}, {"refine": "nothing"}])
+def test_map_refuses_bad_parameters(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        DenoGradMap(**bad)
+
+
+@pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
+def test_published_rules_move_what_they_are_told(refine, moves):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = MLP(n_features=2, outputs=1, hidden=[8]).eval()
+    backbone = Backbone(module, "tabular", None, "target", History())
+    _, noisy = waves(80)
+    problem = Problem("tabular", backbone=lambda: backbone)
+    method = DenoGradRule("fixed", refine, nrr=0.05, max_epochs=3).fit(
+        noisy[:, 1:], noisy[:, 0], problem=problem
+    )
+    out = method.denoise(noisy[:, 1:], noisy[:, 0])
+    assert ((out.y != noisy[:, 0]).any(), (noisy[:, 1:] != out.X).any()) == moves
+    assert len(out.info["history"]) == 3
+
+
+def test_rows_that_were_hit_are_found(tmp_path):
+    run = run_of(
+        tmp_path,
+        "dataset=nasdaq",
+        "protocol=[paper]",
+        "noise.fraction=0.1",
+        "noise.sigma=0.5",
+        "denoiser=[identity,denograd_map,residual]",
+    )
+    found = {c.spec["denoiser"]: c.metrics["auroc"] for c in run.execute() if c.stage == "denoise"}
+    assert found["denograd_map"] > 0.95
+    assert found["identity"] == 0.5
+
+
+def test_a_forecasting_backbone_gives_map_a_causal_form(tmp_path):
+    run = run_of(
+        tmp_path,
+        "dataset=nasdaq",
+        "noise.sigma=0.3",
+        "backbone=dlinear",
+        "profile.backbone_epochs=20",
+        "denoiser=[identity,denograd_map_forecast]",
+    )
+    cells = [c for c in run.execute() if c.spec["denoiser"] == "denograd_map_forecast"]
+    assert {c.status for c in cells} == {"ok"}, [c.reason for c in cells]
+    assert "denoised" in {c.spec.get("variant") for c in cells if c.spec["protocol"] == "deployable"}
+    assert all(c.metrics["recovery"] > 0 for c in cells if c.stage == "denoise")
+
+
+def test_no_refined_value_depends_on_the_future(tmp_path):
+    from experiments.pipeline import Trial
+
+    run = run_of(tmp_path, "dataset=nasdaq", "backbone=dlinear", "denoiser=[identity,denograd_map_forecast]")
+    task = run.task("deployable", 0)
+    [(_, _), (component, backbone)] = run.pairs
+    provider = Trial(run, "deployable", 0, component, backbone)._provider()
+    method = component.make().fit(
+        task.X[task.split.train], problem=Problem("series", sigma=0.05, window=task.window, backbone=provider)
+    )
+    changed = task.X.copy()
+    changed[600:] += 5.0
+    before, after = method.denoise(task.X, causal=True).X, method.denoise(changed, causal=True).X
+    assert (before[:600] == after[:600]).all()
+    assert (before[600:] != after[600:]).any()
