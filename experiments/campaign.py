@@ -87,10 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         configs = configurations(call.campaign, call.overrides)
         store = Store(Path(configs[0].results_dir) / call.campaign, read_only=call.plan)
         found = plan(configs, store, only=call.only, cells=_elsewhere(store))
-        if call.plan:
-            print(described(found, call))
-            return 0
-        execute(found, configs, store, call)
+        print(described(found, call), flush=True)
+        if not call.plan:
+            execute(found, configs, store, call)
     except HarnessError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -109,11 +108,10 @@ def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) ->
         If a cell failed or a dataset could not be read; all are named.
     """
     start = time.monotonic()
-    print(described(found, call), flush=True)
     if isinstance(call.engine, SlurmConf):
         from experiments.engines.slurm import drive_jobs
 
-        failed = drive_jobs(found, store, call.engine)
+        failed = drive_jobs(lambda: plan(configs, store, only=call.only), store, call.engine, call.only)
     else:
         engine = make_engine(call.engine, configs[0].threads)
         failed = drive(found, store, engine, retries=call.engine.retries)

@@ -165,7 +165,7 @@ class _Drive:
             if not limit and item.attempts <= self.retries:
                 heapq.heappush(self.ready, item)
                 return
-            lines = self._bury(item, str(death), words)
+            lines = bury(item, self.store, str(death), words)
         self._account(item, lines)
         self._again()
 
@@ -174,25 +174,6 @@ class _Drive:
         for item in self.busy:
             heapq.heappush(self.ready, item)
         self.busy.clear()
-
-    def _bury(self, item: Item, death: str, words: str) -> list[str]:
-        """Store the cells that a dead worker left open."""
-        status: Status = "timeout" if words.startswith("Timeout") else "failed"
-        reason = "\n".join(part for part in (words, death) if part)
-        if status == "timeout":
-            reason = f"{words}\nran out of time: {words.splitlines()[0]}"
-        elif words.startswith(OUT_OF_MEMORY):
-            reason = words
-        trial, lines = item.trial, []
-        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        for spec in item.specs(self.store.finished(trial.key)):
-            if self.store.finished(key := key_of(spec)) is None:
-                stage: Stage = "denoise" if item.regressor is None else "score"
-                provenance = {**trial.run.provenance, "started": started}
-                cell = Cell(key, stage, status, reason, spec, provenance=provenance)
-                self.store.put(cell)
-                lines.append(summary_of(cell))
-        return lines
 
     def _account(self, item: Item, lines: list[str]) -> None:
         """Take note of a unit's cells, and release what waited for them."""
@@ -216,3 +197,33 @@ class _Drive:
         whole = self.open[trial.key] == 0 and trial.key not in self.spoiled
         if whole and not trial.run.config.keep_arrays:
             self.store.drop_arrays(trial.key)
+
+
+def bury(item: Item, store: Store, death: str, words: str) -> list[str]:
+    """Store the cells that a dead worker left open; a line for each.
+
+    Parameters
+    ----------
+    item : Item
+    store : Store
+    death : str
+        How the worker ended.
+    words : str
+        What it left in its claim, see `experiments.engines.claims.last_words`.
+    """
+    status: Status = "failed"
+    reason = "\n".join(part for part in (words, death) if part)
+    if words.startswith("Timeout"):
+        status, reason = "timeout", f"{words}\nran out of time: {words.splitlines()[0]}"
+    elif words.startswith(OUT_OF_MEMORY):
+        reason = words
+    trial, lines = item.trial, []
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    stage: Stage = "denoise" if item.regressor is None else "score"
+    for spec in item.specs(store.finished(trial.key)):
+        if store.finished(key := key_of(spec)) is None:
+            provenance = {**trial.run.provenance, "started": started}
+            cell = Cell(key, stage, status, reason, spec, provenance=provenance)
+            store.put(cell)
+            lines.append(summary_of(cell))
+    return lines

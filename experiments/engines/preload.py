@@ -2,10 +2,10 @@
 
 import gc
 
-import sklearn.linear_model  # noqa: F401
+import sklearn.linear_model
 import sklearn.neighbors  # noqa: F401
 
-import experiments.campaign  # noqa: F401
+import experiments.campaign
 import experiments.engines.unit  # noqa: F401
 from experiments.resources import commit, machine
 from experiments.spec import versions_of

@@ -1,6 +1,7 @@
 """Components that do what real ones should not: sleep, die, hang, eat memory. Workers import them by name."""
 
 import ctypes
+import multiprocessing
 import os
 import resource
 import signal
@@ -60,6 +61,11 @@ class Doomed(Identity):
 
     def _kill(self):
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def _kill_job(self):
+        """Kill the job that this worker belongs to, as a lost node does."""
+        os.kill(multiprocessing.parent_process().pid, signal.SIGKILL)
+        time.sleep(600)
 
     def _exit(self):
         os._exit(3)

@@ -201,6 +201,62 @@ def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(tmp_path):
     assert {cell.status for cell in cells(tmp_path).values()} <= {"ok"}
 
 
+@pytest.mark.slow
+@two_cores
+def test_ray_on_two_nodes_computes_the_same_bytes_and_survives_the_loss_of_one(tmp_path, serial):
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    nap = "+denoiser.nap={_target_:campaign_parts.Nap,seconds:5}"
+    arguments = [*SMALL, "allow_targets=[campaign_parts]", f"results_dir={tmp_path}", "engine=ray"]
+    shy = doomed("shy", way="kill", once=tmp_path / "once")
+    arguments += [f"engine.address={cluster.address}", "regressor=[ridge]", nap, shy]
+    doing = subprocess.Popen(
+        [sys.executable, "-m", "experiments.campaign", *arguments],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: claimant(tmp_path, "nap"))
+        cluster.remove_node(second)
+        _, error = doing.communicate(timeout=120)
+    finally:
+        doing.kill()
+        cluster.shutdown()
+    assert (doing.returncode, error) == (0, "")
+    found = content(tmp_path)
+    assert len(found) == 8
+    assert {key: text for key, text in found.items() if key in serial}.items() <= serial.items()
+
+
+@pytest.mark.slow
+@two_cores
+def test_slurm_jobs_compute_the_same_bytes_and_lost_ones_are_sent_again(tmp_path, serial, capsys):
+    """The jobs are processes of this machine: submitit's local executor."""
+    pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
+    arguments = ["engine=slurm", "engine.cluster=local", "engine.workers=1", "engine.jobs=2"]
+    shy = doomed("shy", way="kill_job", once=tmp_path / "once")
+    assert call(tmp_path, *arguments, shy, doomed("d", way="raise")) == 1
+    out, error = capsys.readouterr()
+    assert "1 cells failed" in error
+    assert "jobs ended early" in out
+    assert {key: text for key, text in content(tmp_path).items() if key in serial} == serial
+    stored = {c.spec["denoiser"]: c for c in cells(tmp_path).values() if c.stage == "denoise"}
+    assert (stored["shy"].status, stored["d"].status) == ("ok", "failed")
+
+
+@pytest.mark.parametrize(("engine", "package"), [("ray", "ray"), ("slurm", "submitit")])
+def test_an_engine_that_is_not_installed_says_what_to_install(tmp_path, monkeypatch, capsys, engine, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert call(tmp_path, f"engine={engine}") == 1
+    assert f".[{engine}]" in capsys.readouterr().err
+
+
 def claimant(folder, label):
     """The process that is at a unit."""
     return next((pid for pid, what in running(folder / "demo" / "claims") if label in what), None)
