@@ -1,8 +1,8 @@
 """DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone."""
 
 from denograd.blindspot import BlindSpot
-from denograd.denoise import DenoisedData, denoise
 from denograd.estimator import DenoGrad
+from denograd.one_call import DenoisedData, denoise
 from denograd.regressor import DenoisedRegressor
 
 __all__ = ["BlindSpot", "DenoGrad", "DenoisedData", "DenoisedRegressor", "denoise"]
