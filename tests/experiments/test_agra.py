@@ -57,6 +57,14 @@ def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
     chosen = json.loads((tmp_path / "hyperparameters.json").read_text())
     assert set(chosen["uniform 20%"]) == {"plain", "cross-entropy", "F1"}
 
+    def no_search(*_):
+        raise AssertionError("searched, though the choice was handed over")
+
+    monkeypatch.setattr(agra, "tune", no_search)
+    again = tmp_path / "hyperparameters.json"
+    agra.main(["--seeds", "2", "--tuned", str(again), "--out", str(tmp_path / "again")])
+    assert capsys.readouterr().out.splitlines() == lines
+
 
 @pytest.mark.parametrize("regressor", [AgraDNN, AgraLSTM, AgraXLSTM, AgraCNNLSTM, AgraDLinear])
 def test_every_network_trains_under_agra(regressor):
