@@ -26,14 +26,20 @@ NAMES = {
     "denograd_global": "DenoGrad global",
     "denograd_map": "DenoGrad MAP",
     "denograd_map_est": "DenoGrad MAP, level estimated",
+    "denograd_map_forecast": "DenoGrad MAP, forecasting",
 }
 """Denoisers and their printed names, in the order in which tables list them."""
 
 PUBLISHED = tuple(NAMES)[:8]
 """The methods that the paper ranks."""
 
-CONTROLS = {"identity": "Identity", "constant": "Constant"}
-"""What doing nothing, and erasing everything, would score: in every table, never ranked."""
+CONTROLS = {
+    "identity": "Identity",
+    "constant": "Constant",
+    "residual": "Residual (detector)",
+    "isolation_forest": "Isolation forest (detector)",
+}
+"""What doing nothing, and erasing everything, would score, and detectors, which change nothing: never ranked."""
 
 SETTING = ["dataset", "noise", "sigma", "protocol"]
 """What two methods must share to be compared."""
