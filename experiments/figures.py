@@ -29,8 +29,11 @@ COLOURS = {
     "denograd_global": ("#882255", ">"),
     "denograd_map": ("#0057E7", "*"),
     "denograd_map_est": ("#7FA6F5", "h"),
+    "denograd_map_forecast": ("#00A6D6", "d"),
     "identity": ("#707070", "x"),
     "constant": ("#A0A0A0", "+"),
+    "residual": ("#808060", "1"),
+    "isolation_forest": ("#908080", "2"),
 }
 """Colour and marker of a denoiser; the markers tell apart what a colour-blind eye may not."""
 
