@@ -192,25 +192,18 @@ def recovery_figure(everything: Results, noise: str, protocol: str) -> Figure | 
     return figure
 
 
-def histories(cells: pd.DataFrame) -> pd.DataFrame:
-    """What denoisers recorded per epoch: one row per cell and epoch."""
+def histories(cells: pd.DataFrame, most: int = 60) -> pd.DataFrame:
+    """What denoisers recorded per epoch: one row per epoch, of at most so many cells per denoiser and protocol."""
     some = cells[(cells["stage"] == "denoise") & (cells["status"] == "ok")]
     some = some[some["info"].str.contains('"history"', regex=False).astype(bool)]
-    rows = []
-    for cell in some.itertuples():
-        for epoch, record in enumerate(json.loads(cell.info)["history"], start=1):
-            rows.append(
-                {
-                    "denoiser": cell.denoiser,
-                    "dataset": cell.dataset,
-                    "protocol": cell.protocol,
-                    "sigma": cell.sigma,
-                    "key": cell.key,
-                    **record,
-                    "epoch": record.get("epoch", epoch),
-                }
-            )
-    return pd.DataFrame(rows)
+    parts = []
+    for _, mine in some.groupby(["denoiser", "protocol"]):
+        for i in np.unique(np.linspace(0, len(mine) - 1, min(most, len(mine))).astype(int)):
+            cell = mine.iloc[i]
+            part = pd.DataFrame(json.loads(cell["info"])["history"])
+            part["epoch"] = range(1, len(part) + 1)
+            parts.append(part.assign(**{axis: cell[axis] for axis in ("denoiser", "protocol", "key")}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def convergence_figure(history: pd.DataFrame) -> Figure | None:
@@ -227,7 +220,7 @@ def convergence_figure(history: pd.DataFrame) -> Figure | None:
             for rule in rules:
                 mine = history[(history["denoiser"] == rule) & history[quantity].notna()]
                 colour, marker = look(rule)
-                for _, cell in list(mine.groupby("key", sort=False))[:60]:
+                for _, cell in mine.groupby("key", sort=False):
                     axes.plot(cell["epoch"], cell[quantity], color=colour, lw=0.4, alpha=0.3)
                 median = mine.groupby("epoch")[quantity].median()
                 axes.plot(

@@ -109,7 +109,7 @@ class Album:
             found += self._add(
                 slug("convergence", protocol),
                 f"Per epoch: mean residual, mean displacement, share of samples that moved; a thin line per cell "
-                f"(60 at most), the median bold; protocol {protocol}.",
+                f"(60 at most, evenly chosen), their median bold; protocol {protocol}.",
                 *(draw.convergence_figure, mine),
             )
         return found

@@ -142,18 +142,16 @@ def ranking(part: Results, measure: Measure) -> Ranking:
 def chosen_methods(denoise: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
     """The label that stands for each published denoiser: of several, the one with the most finished cells."""
     chosen, notes = {}, {}
+    pairs = denoise[["denoiser", "method", "status"]].value_counts().to_dict()
     for name in PUBLISHED:
-        counts = denoise.loc[denoise["denoiser"] == name].assign(fine=lambda f: f["status"] == "ok")
-        if len(counts):
-            by = (
-                counts.groupby("method")["fine"]
-                .sum()
-                .sort_index()
-                .sort_values(ascending=False, kind="stable")
-            )
-            chosen[name] = str(by.index[0])
-            if len(by) > 1:
-                notes[f"{len(by) - 1} other settings of {NAMES[name]}"] = f"ranked is {by.index[0]}"
+        counts: dict[str, int] = {}
+        for (denoiser, method, status), n in pairs.items():
+            if denoiser == name:
+                counts[method] = counts.get(method, 0) + n * (status == "ok")
+        if counts:
+            chosen[name] = max(sorted(counts), key=counts.__getitem__)
+            if len(counts) > 1:
+                notes[f"{len(counts) - 1} other settings of {NAMES[name]}"] = f"ranked is {chosen[name]}"
     return chosen, notes
 
 

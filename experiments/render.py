@@ -93,7 +93,7 @@ class Table:
             return {}
         shown = {}
         for row in self.rows:
-            value = self.at(self.value, row, number)
+            value = self.at("value", row, number)
             if row not in self.controls and math.isfinite(value) and not self._incomplete(row, number):
                 shown[row] = float(f"{value:.{column.decimals}f}")
         order = sorted(set(shown.values()), reverse=column.better == "high")
@@ -106,17 +106,17 @@ class Table:
 
     def entry(self, row: str, number: int) -> str:
         """The text of a cell, without its mark."""
-        value, column = self.at(self.value, row, number), self.columns[number]
+        value, column = self.at("value", row, number), self.columns[number]
         reason = self.why.get((row, number)) or self.why.get((row, None))
         note = f" ({self.footnotes[reason]})" if reason else ""
         counts = ""
         if self._incomplete(row, number):
-            counts = f" ({self.at(self.count, row, number):.0f}/{self.at(self.expected, row, number):.0f})"
+            counts = f" ({self.at('count', row, number):.0f}/{self.at('expected', row, number):.0f})"
         if not math.isfinite(value):
-            undefined = self.count is not None and self.at(self.count, row, number) > 0 and not counts
+            undefined = self.at("count", row, number) > 0 and not counts
             return (UNDEFINED if undefined else MISSING) + (note or counts)
         text = number_text(value, column.decimals)
-        spread = self.at(self.spread, row, number) if self.spread is not None else math.nan
+        spread = self.at("spread", row, number)
         if math.isfinite(spread):
             text += f" ± {number_text(spread, column.decimals)}"
         return text + counts + note
@@ -126,17 +126,21 @@ class Table:
         return [f"({letter}) {reason}" for reason, letter in self.footnotes.items()] + list(self.notes)
 
     def _incomplete(self, row: str, number: int) -> bool:
-        if self.count is None or self.expected is None:
-            return False
-        return self.at(self.count, row, number) < self.at(self.expected, row, number)
+        return self.at("count", row, number) < self.at("expected", row, number)
 
-    def at(self, frame: pd.DataFrame | None, row: str, number: int) -> float:
-        assert frame is not None
-        return float(frame.iat[self._positions[row], number])
+    def at(self, part: Literal["value", "spread", "count", "expected"], row: str, number: int) -> float:
+        """One number of a part; NaN where there is no such part."""
+        numbers = self._numbers.get(part)
+        return math.nan if numbers is None else numbers[self._positions[row]][number]
 
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {row: i for i, row in enumerate(self.value.index)}
+
+    @cached_property
+    def _numbers(self) -> dict[str, list[list[float]]]:
+        parts = {"value": self.value, "spread": self.spread, "count": self.count, "expected": self.expected}
+        return {name: part.to_numpy(float).tolist() for name, part in parts.items() if part is not None}
 
 
 def number_text(value: float, decimals: int) -> str:
@@ -255,7 +259,7 @@ def html(table: Table) -> str:
     for row in table.rows:
         entries = []
         for i in range(len(table.columns)):
-            value, mark = table.at(table.value, row, i), marks[i].get(row, "")
+            value, mark = table.at("value", row, i), marks[i].get(row, "")
             key = repr(value) if math.isfinite(value) else ""
             entries.append(f'<td data-v="{key}"{_class(mark)}>{escape(table.entry(row, i))}</td>')
         control = row in table.controls

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from experiments import archive, document
@@ -119,7 +120,7 @@ def write_report(folder: Path, *, figures: bool = True) -> list[Path]:
     cells = archive.load(folder)
     parquet = archive.save(cells, folder)
     everything = results(cells)
-    with tqdm(desc="report", unit="figure", disable=None, leave=False) as bar:
+    with threadpool_limits(1), tqdm(desc="report", unit="figure", disable=None, leave=False) as bar:
         album = Album(folder, cells, everything, drawn=bar.update, enabled=figures)
         title, sections = compose(folder.name, cells, everything, album)
     tables = folder / "tables"

@@ -202,7 +202,8 @@ def bayesian_signed_rank(
         raise Holes("the Bayesian signed-rank test got NaN or infinite values")
     walsh = (z[:, None] + z) / 2
     weights = _weights(len(z), seed, samples)
-    left, right = (((weights @ side) * weights).sum(axis=1) for side in (walsh > rope, walsh < -rope))
+    sides = (walsh > rope).astype(float), (walsh < -rope).astype(float)
+    left, right = (((weights @ side) * weights).sum(axis=1) for side in sides)
     mass = np.stack([left, 1 - left - right, right], axis=1)
     wins = mass >= mass.max(axis=1, keepdims=True) - 1e-12
     p_a, p_rope, p_b = (wins / wins.sum(axis=1, keepdims=True)).mean(axis=0)

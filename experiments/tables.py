@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -171,17 +171,17 @@ def _setting_table(part: _Part) -> Table:
     score = part.headline
     improved = score[score["imp"].notna()]
     regressors = sorted(improved["regressor"].unique())
-    long = [_long(improved, improved["regressor"], improved["imp"])]
+    long = [_numbers(improved, improved["regressor"], improved["imp"])]
     columns = [(name, replace(IMP, title=name)) for name in regressors]
     if len(regressors) > 1:
-        long += [_over_regressors(score, how).assign(column=how) for how in ("mean", "median")]
+        long += [_over_regressors(score, how, how) for how in ("mean", "median")]
         columns = [("mean", IMP), ("median", replace(IMP, title="median")), *columns]
     elif regressors:
         columns = [(regressors[0], replace(IMP, title=f"Imp % {regressors[0]}"))]
     denoise = part.measured
     for metric, title in RUN_METRICS.items():
         if metric in denoise and denoise[metric].notna().any():
-            long.append(_long(denoise, metric, denoise[metric]))
+            long.append(_numbers(denoise, metric, denoise[metric]))
             columns.append((metric, replace(DATA_METRICS[metric], title=title)))
     which = "Imp %: mean over the regressors, then their median and each one. " if len(regressors) > 1 else ""
     return _table(
@@ -197,13 +197,13 @@ def _setting_table(part: _Part) -> Table:
 def _errors(part: _Part) -> Table:
     dataset, noise, sigma, protocol = part.first
     score = part.headline
-    columns, long = [], []
-    for regressor in sorted(score.loc[score["status"] == "ok", "regressor"].unique()):
-        mine = score[score["regressor"] == regressor]
-        for metric, column in ERRORS.items():
-            key = f"{regressor} {metric}"
-            long.append(_long(mine, key, mine[metric]))
-            columns.append((key, replace(column, title=f"{regressor} {column.title}")))
+    regressors = sorted(score.loc[score["status"] == "ok", "regressor"].unique())
+    columns = [
+        (f"{regressor} {metric}", replace(column, title=f"{regressor} {column.title}"))
+        for regressor in regressors
+        for metric, column in ERRORS.items()
+    ]
+    long = [_numbers(score, score["regressor"] + f" {metric}", score[metric]) for metric in ERRORS]
     return _table(
         part,
         long,
@@ -224,10 +224,9 @@ def _by_dataset(part: _Part, metric: str, how: str) -> Table:
     datasets = sorted(part.cells.denoise["dataset"].unique())
     if metric == "imp":
         long = _over_regressors(part.headline, how)
-        long["column"] = long["dataset"]
         column, title, meaning = IMP, f"imp_{how}", f"Imp %, {how} over regressors"
     else:
-        long = _long(part.measured, part.measured["dataset"], part.measured[metric])
+        long = _numbers(part.measured, part.measured["dataset"], part.measured[metric])
         column, title, meaning = DATA_METRICS[metric], metric, MEANING[metric]
     columns = [(name, replace(column, title=name)) for name in datasets]
     table = _table(
@@ -264,7 +263,7 @@ def _variants(part: _Part) -> Table:
     present = [variant for variant in ("clean", "noisy", "denoised") if (score["variant"] == variant).any()]
     return _table(
         part,
-        [_long(score, score["variant"], score["imp"])],
+        [_numbers(score, score["variant"], score["imp"])],
         [(variant, replace(IMP, title=f"{variant} test features")) for variant in present],
         name=name_of("variants", noise, sigma, protocol),
         caption="Imp % by form of the test features, mean over datasets and regressors, always against noisy train "
@@ -277,16 +276,16 @@ def _variants(part: _Part) -> Table:
 
 def _table(
     part: _Part,
-    long: Sequence[pd.DataFrame],
+    numbers: Sequence[_Numbers],
     columns: Sequence[tuple[str, Column]],
     *,
     name: str,
     caption: str,
     score: pd.DataFrame | None = None,
 ) -> Table:
-    """Average numbers (of `_long`) over repetitions and say why one is missing."""
+    """Average numbers  over repetitions and say why one is missing."""
     keys = [key for key, _ in columns]
-    value, spread, count = _grid(long, part.methods, keys)
+    value, spread, count = _grid(numbers, part.methods, keys)
     expected = count * 0 + count.max(axis=0)
     why = _reasons(part.cells.denoise, score, keys)
     labels, tags = part.labels(scored=score is not None)
@@ -305,20 +304,29 @@ def _table(
     )
 
 
-def _long(cells: pd.DataFrame, column: Any, value: Any) -> pd.DataFrame:
-    """One row per number of a finished cell: method, column, repetition, value, and that it is one."""
-    long = cells[["method", "repetition"]].assign(column=column, value=value, n=1)
-    return long[(cells["status"] == "ok").to_numpy()]
+class _Numbers(NamedTuple):
+    """Numbers of finished cells, one entry each."""
+
+    method: np.ndarray
+    column: np.ndarray
+    repetition: np.ndarray
+    value: np.ndarray
+    n: np.ndarray
+
+
+def _numbers(cells: pd.DataFrame, column: Any, value: Any, n: Any = 1) -> _Numbers:
+    fine = (cells["status"] == "ok").to_numpy(bool)
+    spread = (np.broadcast_to(np.asarray(axis), fine.shape)[fine] for axis in (column, value, n))
+    method, repetition = (cells[axis].to_numpy()[fine] for axis in ("method", "repetition"))
+    return _Numbers(method, next(spread), repetition, next(spread), next(spread))
 
 
 def _grid(
-    long: Sequence[pd.DataFrame], methods: Sequence[str], keys: Sequence[str]
+    numbers: Sequence[_Numbers], methods: Sequence[str], keys: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Mean and spread over repetitions, and how many numbers; an undefined number makes its mean undefined."""
-    rows, columns, values, numbers, repetitions = (
-        np.concatenate([part[axis].to_numpy() for part in long] or [[]])
-        for axis in ("method", "column", "value", "n", "repetition")
-    )
+    numbers = [*numbers, _Numbers(*[np.empty(0)] * 5)]
+    rows, columns, repetitions, values, counts = (np.concatenate(axis) for axis in zip(*numbers, strict=True))
     names, repetition = np.unique(repetitions.astype(float), return_inverse=True)
     row, column = pd.Index(methods).get_indexer(rows), pd.Index(keys).get_indexer(columns)
     known = (row >= 0) & (column >= 0)
@@ -330,7 +338,7 @@ def _grid(
             shape
         )
 
-    present, n = total(np.ones(len(rows))), total(numbers).sum(axis=-1)
+    present, n = total(np.ones(len(rows))), total(counts).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total(values) / present
         there = (present > 0).sum(axis=-1)
@@ -344,10 +352,11 @@ def _grid(
     return frames[0], frames[1], frames[2]
 
 
-def _over_regressors(score: pd.DataFrame, how: str) -> pd.DataFrame:
-    """One row per dataset, method and repetition: the mean or median over the regressors, and how many."""
+def _over_regressors(score: pd.DataFrame, how: str, column: str | None = None) -> _Numbers:
+    """Mean or median over the regressors, per dataset (or in one column), method and repetition."""
     grouped = score[score["imp"].notna()].groupby(["dataset", "method", "repetition"], sort=False)["imp"]
-    return grouped.agg(value=how, n="size").reset_index()
+    found = grouped.agg(value=how, n="size").reset_index().assign(status="ok")
+    return _numbers(found, column or found["dataset"], found["value"], found["n"])
 
 
 def ordered(denoise: pd.DataFrame) -> list[str]:

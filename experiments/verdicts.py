@@ -87,13 +87,19 @@ def load_published(path: Path = FILE) -> list[dict[str, Any]]:
 
 def verdicts(everything: Results, published: Sequence[dict[str, Any]] | None = None) -> list[Verdict]:
     """Judge every published figure by the campaign's cells."""
-    return [_judge(everything, entry) for entry in (load_published() if published is None else published)]
+    entries = load_published() if published is None else published
+    parts = {sigma: _under_paper(everything, sigma) for sigma in {entry["sigma"] for entry in entries}}
+    return [_judge(parts[entry["sigma"]], entry) for entry in entries]
 
 
-def _judge(everything: Results, entry: dict[str, Any]) -> Verdict:
+def _under_paper(everything: Results, sigma: float) -> Results:
+    return everything.where(noise="gaussian" if sigma else "none", sigma=sigma, protocol="paper")
+
+
+def _judge(part: Results, entry: dict[str, Any]) -> Verdict:
     shown = _shown(entry)
     try:
-        part = _part(everything, entry)
+        _check_part(part, entry)
         ours, basis, holds = _OURS[entry["kind"]](part, entry)
     except NotComparable as error:
         return Verdict(entry["id"], entry["what"], shown, np.nan, np.nan, "not comparable", str(error))
@@ -127,14 +133,11 @@ def _shown(entry: dict[str, Any]) -> str:
     )
 
 
-def _part(everything: Results, entry: dict[str, Any]) -> Results:
-    noise = "gaussian" if entry["sigma"] else "none"
-    part = everything.where(noise=noise, sigma=entry["sigma"], protocol="paper")
+def _check_part(part: Results, entry: dict[str, Any]) -> None:
     if part.denoise.empty:
         raise NotComparable(f"no cells at sigma {entry['sigma']:g} under paper")
     if entry["method"] not in set(part.denoise.loc[part.denoise["status"] == "ok", "denoiser"]):
         raise NotComparable(f"no finished cells of {NAMES.get(entry['method'], entry['method'])}")
-    return part
 
 
 def _rank(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:

@@ -118,7 +118,7 @@ def test_the_archive_alone_gives_the_same_report(campaign, tmp_path):
 
 
 def test_a_changed_cell_moves_tables_and_prose(tmp_path):
-    before = small()
+    before = small(sigmas=(0.0,), datasets=("ett", "nasdaq"))
     after = [
         replace(c, metrics={**c.metrics, "mse": 3 * c.metrics["mse"]})
         if c.stage == "score" and c.spec["denoiser"] == "denograd_fixed" and c.spec["dataset"] == "ett"
@@ -156,7 +156,7 @@ def test_new_cells_beside_an_archive_add_to_it(campaign, tmp_path):
 
 
 def test_what_an_earlier_report_left_is_removed(tmp_path):
-    folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,)))
+    folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,), protocols=("paper",)))
     (folder / "tables").mkdir()
     (folder / "tables" / "imp_mean_paper_0.7.csv").write_text("stale")
     (folder / "tables" / "mine.txt").write_text("kept")

@@ -1,0 +1,241 @@
+"""``python -m experiments.hparams hparams_search=NAME``: a hyper-parameter study with Optuna, resumable.
+
+A study is a file of `conf/hparams_search`: a denoiser, what to judge it by, and the space of its parameters. Each
+trial is a run with this denoiser and `identity`; its cells lie in the campaign like any others, so what is stored
+is not computed again, and `python -m experiments.report` plots the result. A study judges by the test part: it
+shows how sensitive a method is, it is no way to select the settings that a table then reports.
+
+  hparams_search=NAME  which study (default denograd)
+  trials=N             how many trials in all; those of earlier calls count
+  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, campaign, ...
+
+Examples
+  python -m experiments.hparams hparams_search=denograd dataset=nasdaq profile=quick campaign=study
+  python -m experiments.hparams hparams_search=denograd dataset=parkinsons profile=quick campaign=study trials=60
+  python -m experiments.report campaign=study
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from tqdm import tqdm
+
+from experiments.config import CONF, BadConfig, Config, as_config, register
+from experiments.errors import HarnessError, UnknownName
+from experiments.frames import frame, results
+from experiments.pipeline import Run
+from experiments.run import checked
+from experiments.spec import Cell
+from experiments.store import Store
+
+FOLDER = CONF / "hparams_search"
+FIELDS = {"denoiser", "protocol", "objective", "direction", "trials", "seed", "space"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a study; 0 if every trial has a value, 1 if one failed or the input was bad, 130 after Ctrl-C."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__.partition("\n\n")[2], end="")
+        return 0
+    try:
+        study, failed = search(arguments)
+        _show(study)
+        return int(failed > 0)
+    except HarnessError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. Finished trials are stored; the same command goes on from there.", file=sys.stderr
+        )
+        return 130
+
+
+def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
+    """Do the trials that are still to do.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        ``key=value`` words.
+
+    Returns
+    -------
+    study : optuna.Study
+    failed : int
+        Trials of this call without a value.
+
+    Raises
+    ------
+    HarnessError
+        For bad input.
+    """
+    name, trials, overrides = _taken_apart(arguments)
+    plan = load_search(name)
+    wanted = plan["trials"] if trials is None else trials
+    first = configure(plan, {}, overrides)
+    study = open_study(name, plan, first)
+    failed = 0
+    done = sum(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
+    for _ in tqdm(range(done, wanted), desc=study.study_name, unit="trial", disable=None, dynamic_ncols=True):
+        trial = study.ask()
+        value = _value(plan, configure(plan, suggest(trial, plan), overrides))
+        if math.isfinite(value):
+            study.tell(trial, value)
+        else:
+            study.tell(trial, state=TrialState.FAIL)
+            failed += 1
+    return study, failed
+
+
+def load_search(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """Read a study's file.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such file.
+    BadConfig
+        If a field is missing, unknown or not of its range.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise UnknownName("hparams_search", name, [p.stem for p in folder.glob("*.yaml")])
+    plan = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if set(plan) - {"around"} != FIELDS:
+        wrong = sorted(FIELDS ^ (set(plan) - {"around"}))
+        raise BadConfig(
+            f"{path} needs exactly the fields {', '.join(sorted(FIELDS))}: look at {', '.join(wrong)}"
+        )
+    if plan["direction"] not in ("maximize", "minimize"):
+        raise BadConfig(f"{path}: direction is maximize or minimize, got {plan['direction']!r}")
+    for parameter, entry in plan["space"].items():
+        if not ({"low", "high"} <= set(entry) <= {"low", "high", "log", "step"} or set(entry) == {"values"}):
+            raise BadConfig(f"{path}: space.{parameter} is low, high (log, step) or values, got {entry}")
+    return dict(plan)
+
+
+def configure(plan: dict[str, Any], parameters: dict[str, Any], overrides: Sequence[str]) -> Config:
+    """The configuration of a trial."""
+    name = plan["denoiser"]
+    fixed = [f"denoiser=[identity,{name}]", f"protocol=[{plan['protocol']}]"]
+    cap = "profile.denograd_epochs"
+    if "max_epochs" in plan["space"] and not any(word.startswith(f"{cap}=") for word in overrides):
+        fixed.append(f"{cap}=null")  # a profile's cap would make different trials the same one
+    register()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            node = compose(
+                "config",
+                overrides=[*overrides, *fixed, *(f"denoiser.{name}.{k}={v}" for k, v in parameters.items())],
+            )
+            return as_config(node)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise BadConfig(f"{' '.join([*overrides, *fixed])}: {error}") from error
+
+
+def open_study(name: str, plan: dict[str, Any], config: Config) -> optuna.Study:
+    """The study of this dataset and noise, from the journal in the campaign's folder if it was begun."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    store = Store(Path(config.results_dir) / config.campaign)
+    storage = JournalStorage(JournalFileBackend(str(store.root / "hparams.journal")))
+    level = config.noise.get("sigma", 0)
+    title = f"{name} {config.dataset.name} sigma {level} {config.profile.name} {plan['objective']}"
+    study = optuna.create_study(
+        study_name=title, storage=storage, direction=plan["direction"], load_if_exists=True
+    )
+    begun = len(study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=plan["seed"] + begun)  # going on draws other points
+    if "around" in plan and not begun:
+        for point in one_at_a_time(plan):
+            study.enqueue_trial(point)
+    return study
+
+
+def one_at_a_time(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every value of each parameter, the others held at `around`; no point twice."""
+    points: list[dict[str, Any]] = []
+    for parameter, entry in plan["space"].items():
+        for value in entry["values"]:
+            point = {**plan["around"], parameter: value}
+            if point not in points:
+                points.append(point)
+    return points
+
+
+def suggest(trial: optuna.Trial, plan: dict[str, Any]) -> dict[str, Any]:
+    """Draw a trial's parameters from the space."""
+    drawn: dict[str, Any] = {}
+    for name, entry in plan["space"].items():
+        if "values" in entry:
+            drawn[name] = trial.suggest_categorical(name, entry["values"])
+        elif isinstance(entry["low"], int):
+            drawn[name] = trial.suggest_int(
+                name, entry["low"], entry["high"], step=entry.get("step", 1), log=entry.get("log", False)
+            )
+        else:
+            drawn[name] = trial.suggest_float(
+                name, entry["low"], entry["high"], step=entry.get("step"), log=entry.get("log", False)
+            )
+    return drawn
+
+
+def objective(cells: Sequence[Cell], denoiser: str, metric: str) -> float:
+    """Mean over repetitions (and regressors) of what a study is judged by; NaN where a cell has no number."""
+    found = results(frame(cells))
+    table = found.score[found.score["headline"]] if metric == "imp" else found.denoise
+    mine = table[table["denoiser"] == denoiser]
+    if metric not in mine or mine.empty:
+        return math.nan
+    return float(mine[metric].mean(skipna=False))
+
+
+def _value(plan: dict[str, Any], config: Config) -> float:
+    run = Run(config, Store(Path(config.results_dir) / config.campaign))
+    return objective(run.execute(), plan["denoiser"], plan["objective"])
+
+
+def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
+    name, trials, overrides = "denograd", None, []
+    for word in arguments:
+        key, _, value = word.lstrip("+").partition("=")
+        if key == "hparams_search":
+            name = value
+        elif key == "trials":
+            if not value.isdecimal() or int(value) < 1:
+                raise BadConfig(f"trials is a whole number above 0, got '{value}'")
+            trials = int(value)
+        else:
+            overrides.append(checked(word))
+    return name, trials, overrides
+
+
+def _show(study: optuna.Study) -> None:
+    trials = [trial for trial in study.get_trials() if trial.state == TrialState.COMPLETE]
+    print(f"{study.study_name}: {len(trials)} trials")
+    sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
+    for trial in sorted(trials, key=lambda trial: sign * _number(trial))[:5]:
+        print(f"  {_number(trial):10.3f}  " + ", ".join(f"{k} {v:.4g}" for k, v in trial.params.items()))
+
+
+def _number(trial: FrozenTrial) -> float:
+    assert trial.value is not None, "a complete trial has a value"
+    return trial.value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
