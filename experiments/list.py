@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     """Print the groups asked for, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m experiments.list", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"any of {', '.join(GROUPS)}; default all")
-    parser.add_argument("--data-dir", help="a folder with the raw files (default: the variable DENOGRAD_DATA)")
+    parser.add_argument(
+        "--data-dir", help="a folder with the raw files (default: the variable DENOGRAD_DATA)"
+    )
     arguments = parser.parse_args(argv)
     unknown = sorted(set(arguments.groups) - set(GROUPS))
     if unknown:
