@@ -281,11 +281,11 @@ class Timings:
 
 
 def _size(spec: Mapping[str, Any], params: Mapping[str, Any]) -> float:
-    """What times grow with: rows, columns, and the epochs allowed."""
+    """What times grow with: rows, epochs allowed, columns (the square root: most networks have a fixed width)."""
     training = params.get("training", {})
     epochs = params.get("epochs") or params.get("max_epochs") or training.get("epochs") or 1
     recipe = DATASETS.get(spec["dataset"])
-    return spec["rows"] * (recipe.shape[1] if recipe else 1) * epochs
+    return spec["rows"] * (recipe.shape[1] if recipe else 1) ** 0.5 * epochs
 
 
 def _guess(part: str, component: Component) -> float:

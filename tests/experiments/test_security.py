@@ -44,31 +44,29 @@ def test_what_is_no_component_is_not_built(target):
         resolve(target)
 
 
-EVIL = "{_target_:torch.os.system,command:'touch PROOF'}"
-
-
 @pytest.mark.parametrize(
     "extra",
     [
-        [f"+denoiser.evil={EVIL}"],
-        [f"noise={EVIL}"],
-        [f"+regressor.evil={{kinds:[tabular],estimator:{EVIL}}}"],
+        ["+denoiser.evil={_target_:torch.os.system,command:'touch PROOF'}"],
+        ["noise._target_=torch.os.system", "+noise.command='touch PROOF'"],
         [
-            f"+backbone.evil={{kinds:[tabular],network:{EVIL}}}",
-            "+denoiser.fixed={_target_:experiments.denoisers.DenoGradRule,rule:fixed}",
+            "regressor.ridge.estimator._target_=torch.os.system",
+            "+regressor.ridge.estimator.command='touch PROOF'",
+        ],
+        [
+            "backbone.mlp.network._target_=torch.os.system",
+            "+backbone.mlp.network.command='touch PROOF'",
+            "denoiser=[identity,denograd_fixed]",
         ],
     ],
 )
 def test_a_command_line_cannot_run_code(tmp_path, extra, capsys):
     proof, results = tmp_path / "proof", tmp_path / "results"
     extra = [argument.replace("PROOF", str(proof)) for argument in extra]
-    try:
-        code = run([*SMALL, f"results_dir={results}", "figure=false", *extra])
-    except SystemExit as stopped:  # Hydra's own way out
-        code = stopped.code
-    assert code == 1
+    small = SMALL[:2] + SMALL[3:] if extra[-1].startswith("denoiser=") else SMALL
+    assert run([*small, f"results_dir={results}", "figure=false", *extra]) == 1
     assert not proof.exists()
-    assert "os.system" in capsys.readouterr().err
+    assert "BadTarget" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
