@@ -82,17 +82,22 @@ def one_step(residual: Array, scale: Array, sigma: Array) -> Array:
     return np.clip(sigma**2 / (scale**2 + sigma**2) * residual, -limit, limit)
 
 
-def stein_error(residual: Array, scale: Array, slope: Array, sigma: Array) -> Array:
+def stein_error(residual: Array, scale: Array, slope: Array, sigma: Array) -> tuple[Array, Array]:
     """Mean squared error that `one_step` leaves per output, without knowing the truth (Stein, 1981).
 
     ``sigma^2 + mean(step^2) + 2 sigma^2 mean(d step / d z_obs)``; the prediction does not see the value, so the
     derivative is the slope of the step in its residual, with the opposite sign, and 0 where the step is clipped.
     A row without a prediction keeps its noise.
+
+    Returns
+    -------
+    error, uncertainty : (k,) arrays
+        The estimate and its standard error.
     """
     step = one_step(residual, scale, sigma)
     inside = np.abs(step) < HUBER * sigma**2 / scale
     change = np.where(np.isnan(residual), 0.0, step**2 - 2 * sigma**2 * slope * inside)
-    return sigma**2 + change.mean(0)
+    return sigma**2 + change.mean(0), change.std(0) / len(change) ** 0.5
 
 
 def answer(
@@ -103,8 +108,8 @@ def answer(
     L-BFGS weighs every prediction of the whole frame against every observation at once. That counts evidence
     twice where columns predict each other, and can leave a column worse than the closed form does. So it is
     asked a second time, with a random probe added to the data, which yields Stein's unbiased estimate of the
-    error that it leaves (Ramani et al., 2008); a column keeps the better of the two, and moves in neither if
-    both would harm.
+    error that it leaves (Ramani et al., 2008); a column keeps the better of the two. A predicted column moves
+    at all only if the closed form gains more than its estimate's standard error.
 
     Parameters
     ----------
@@ -130,9 +135,15 @@ def answer(
 
     residual, scale, slope, step = closed_form(z_obs)
     error = sigma**2
-    error[outputs] = np.where(moves[outputs], stein_error(residual, scale, slope, level), level**2)
-    step[:, error > sigma**2] = 0.0
-    error = np.minimum(error, sigma**2)
+    known = question.reference
+    if question.kind == "tabular" and known is not None and len(known[0]) > len(z_obs):
+        judged = known[0], *error_scale(*known, level, "tabular")  # few new rows cannot judge
+    else:
+        judged = residual, scale, slope
+    gained, uncertainty = stein_error(*judged, level)
+    moves[outputs] &= gained + uncertainty < level**2
+    error[outputs] = np.where(moves[outputs], gained, level**2)
+    step *= moves
     if solver == "one_step" or not moves.any():
         return Answer(step, residual, scale, error)
     found, iterations, evaluations, objective = _minimise(z_obs, step, scale, question, max_iter, report)
