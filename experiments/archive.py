@@ -64,10 +64,18 @@ def load(folder: Path) -> pd.DataFrame:
     cells = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     cells = cells.drop_duplicates("key", keep="first", ignore_index=True)
     if not len(cells):
+        damaged = unreadable(folder, cells)
         raise NoCells(
-            f"{folder} holds no cells: neither {folder / 'cells'} nor {archive}. Run 'python -m experiments.run' first"
+            f"{folder} holds no cells that can be read: {damaged} damaged files in cells/, no {archive.name}. "
+            "Run 'python -m experiments.run', which computes them anew"
         )
     return cells.sort_values("key", ignore_index=True)
+
+
+def unreadable(folder: Path, cells: pd.DataFrame) -> int:
+    """Files in ``cells/`` that gave no cell: torn, or damaged."""
+    keys = set(cells["key"])
+    return sum(path.stem not in keys for path in (folder / "cells").glob("*/*.json"))
 
 
 def save(cells: pd.DataFrame, folder: Path) -> Path:

@@ -40,6 +40,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config import CONF, BadConfig, Config, as_config, register
 from experiments.drive import drive
 from experiments.engines import ENGINES, EngineConf, SlurmConf, make_engine
+from experiments.engines.claims import running
 from experiments.errors import HarnessError, UnknownName
 from experiments.run import CellsFailed, checked, listed
 from experiments.schedule import Plan, duration, plan
@@ -88,7 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = Store(Path(configs[0].results_dir) / call.campaign, read_only=call.plan)
         found = plan(configs, store, only=call.only, cells=_elsewhere(store))
         print(described(found, call), flush=True)
-        if not call.plan:
+        if call.plan:
+            for pid, label in running(store.root / "claims"):
+                print(f"  running now: {label} (process {pid})")
+        else:
             execute(found, configs, store, call)
     except HarnessError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

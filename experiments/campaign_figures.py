@@ -104,7 +104,7 @@ def pareto_figure(part: Results) -> Figure | None:
                 axes.plot(
                     x, y, marker=marker, color=colour, ms=6 if marker not in "x+" else 7, ls="", label=method
                 )
-            ranked = both[[names[m] not in CONTROLS for m in both.index]]
+            ranked = both.loc[[m for m in both.index if names[m] not in CONTROLS]]
             front = _front(ranked["x"].to_numpy(), ranked["y"].to_numpy(), low=metric == "swd")
             axes.plot(
                 ranked["x"].iloc[front], ranked["y"].iloc[front], color="#606060", lw=0.7, ls="--", zorder=0

@@ -184,7 +184,7 @@ def results(cells: pd.DataFrame) -> Results:
         cells = cells[~doubled]
     cells = cells.sort_values(axes, kind="stable").reset_index(drop=True)
     cells = cells.drop(columns=["info", "more", "schema", "versions", "dataset_sha256", "python", "commit"])
-    for name in ("mse", "fit_s", "denoise_s", "peak_mb"):
+    for name in ("mse", "mae", "r2", "swd", "rho_bar", "fit_s", "denoise_s", "peak_mb"):
         if name not in cells:
             cells[name] = np.nan
     denoise = cells[cells["stage"] == "denoise"].reset_index(drop=True)

@@ -243,7 +243,7 @@ def csv(table: Table) -> str:
             parts[f"{column.title} std"] = table.spread.iloc[:, i]
         if table.count is not None:
             parts[f"{column.title} n"] = table.count.iloc[:, i]
-    frame = pd.DataFrame(parts).loc[table.rows]
+    frame = pd.DataFrame(parts, index=table.value.index).loc[table.rows]
     frame.insert(0, "control", [row in table.controls for row in table.rows])
     return frame.to_csv(index_label=table.corner)
 

@@ -6,7 +6,7 @@ import difflib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -120,6 +120,9 @@ def write_report(folder: Path, *, figures: bool = True) -> list[Path]:
     cells = archive.load(folder)
     parquet = archive.save(cells, folder)
     everything = results(cells)
+    if damaged := archive.unreadable(folder, cells):
+        note = f"{damaged} damaged files in cells/ were left out; the run that wrote them computes them anew"
+        everything = replace(everything, notes=(*everything.notes, note))
     with threadpool_limits(1), tqdm(desc="report", unit="figure", disable=None, leave=False) as bar:
         album = Album(folder, cells, everything, drawn=bar.update, enabled=figures)
         title, sections = compose(folder.name, cells, everything, album)

@@ -101,7 +101,7 @@ def campaign_tables(everything: Results) -> list[Table]:
         for setting in cells.settings:
             one = _Part(_pick(cells, setting))
             tables += [_setting_table(one), _errors(one)]
-    return tables
+    return [table for table in tables if table.columns]
 
 
 def groups(everything: Results) -> list[tuple[str, float, str]]:

@@ -5,7 +5,7 @@ import gc
 import sklearn.linear_model
 import sklearn.neighbors  # noqa: F401
 
-import experiments.campaign
+import experiments.drive
 import experiments.engines.unit  # noqa: F401
 from experiments.resources import commit, machine
 from experiments.spec import versions_of

@@ -165,6 +165,35 @@ def test_what_an_earlier_report_left_is_removed(tmp_path):
     assert (folder / "tables" / "mine.txt").exists()
 
 
+def test_damaged_cells_are_counted_in_plain_sight(tmp_path):
+    folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,), protocols=("paper",)))
+    torn, *_ = (folder / "cells").glob("*/*.json")
+    torn.write_text(torn.read_text()[:100])
+    report.write_report(folder, figures=False)
+    assert "1 damaged files in cells/ were left out" in (folder / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda c: c.stage == "denoise" and c.spec["denoiser"] == "pca",
+        lambda c: c.stage == "score" and c.spec["denoiser"] == "pca",
+        lambda c: c.spec["denoiser"] in ("identity", "constant"),
+        lambda c: c.spec["denoiser"] != "identity",
+        lambda c: c.key[0] == "0",
+    ],
+)
+def test_any_part_of_a_campaign_can_be_reported(tmp_path, kept):
+    cells = [cell for cell in small(sigmas=(0.05,)) if kept(cell)]
+    failed = [
+        replace(cell, status="failed", reason="no", metrics={}, timings={}, memory={}) for cell in cells
+    ]
+    for name, some in (("fine", cells), ("failed", failed)):
+        folder = write(tmp_path / name, some)
+        report.write_report(folder)
+        assert (folder / "report.html").stat().st_size > 1000
+
+
 # --------------------------------------------------------------------------------------- what is refused
 
 
@@ -209,7 +238,7 @@ def test_help_and_a_campaign_without_cells(capsys, tmp_path):
     assert "python -m experiments.report campaign=NAME" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
     assert report.main([f"results_dir={tmp_path}", "campaign=empty"]) == 1
-    assert "holds no cells" in capsys.readouterr().err
+    assert "holds no cells that can be read" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------- paper versus ours
