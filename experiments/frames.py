@@ -125,6 +125,10 @@ class Results:
         """The distinct (dataset, noise, sigma, protocol), sorted."""
         return sorted(self.denoise[SETTING].drop_duplicates().itertuples(index=False, name=None))
 
+    def by_size(self) -> tuple[Results, Results]:
+        """The part with the most rows of each dataset, and the rest, which would count a dataset twice."""
+        return self.where(fewer_rows=False), self.where(fewer_rows=True)
+
     def where(self, **axes: Any) -> Results:
         """The part in which every given axis has the given value."""
         parts = []
@@ -139,8 +143,8 @@ class Results:
 def results(cells: pd.DataFrame) -> Results:
     """Label datasets, noises, methods and regressors, drop doubles, and compute the improvements.
 
-    A label is the plain name, followed by what tells it apart where the cells hold several of that name: the
-    number of rows of a capped dataset, a hyper-parameter of a swept method.
+    A label is the plain name, followed by what tells it apart where the cells hold several of that name: a
+    hyper-parameter of a swept method, the number of rows of a dataset that is there with more rows as well.
 
     ``imp`` compares with `identity` on the same setting, repetition and regressor: with its ``denoised`` variant under
     the ``paper`` protocol, with its ``noisy`` one (noisy train, noisy test) under ``deployable``. It is NaN where
@@ -158,7 +162,10 @@ def results(cells: pd.DataFrame) -> Results:
     """
     cells = cells.copy()
     cells["dataset_name"], cells["noise_name"] = cells["dataset"], cells["noise"]
-    cells["dataset"] = _labels(cells, "dataset", ["rows", "window", "target", "dataset_sha256"])
+    cells["fewer_rows"] = cells["rows"] < cells.groupby("dataset")["rows"].transform("max")
+    cells["dataset"] = _labels(cells, "dataset", ["window", "target", "dataset_sha256"])
+    fewer = cells["fewer_rows"]
+    cells.loc[fewer, "dataset"] += cells.loc[fewer, "rows"].map(" ({:,.0f} rows)".format)
     cells["noise"] = _labels(cells, "noise", ["noise_params"], within=["sigma"])
     cells["regressor"] = _labels(cells, "regressor", ["regressor_params"], within=["dataset", "protocol"])
     method = _labels(

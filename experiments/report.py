@@ -21,7 +21,7 @@ from experiments.pictures import Album
 from experiments.ranking import MEASURES, pairs_table, rank_table, ranking
 from experiments.render import Table, number_text
 from experiments.store import write_atomically
-from experiments.tables import campaign_tables, describe, groups, last_line
+from experiments.tables import campaign_tables, describe, groups, last_line, setting_tables
 from experiments.verdicts import RULE, contrast, verdicts
 
 HELP = """Rebuild a campaign's tables, figures and report from its cells.
@@ -119,13 +119,13 @@ def write_report(folder: Path, *, figures: bool = True) -> list[Path]:
     """
     cells = archive.load(folder)
     parquet = archive.save(cells, folder)
-    everything = results(cells)
+    everything, fewer_rows = results(cells).by_size()
     if damaged := archive.unreadable(folder, cells):
         note = f"{damaged} damaged files in cells/ were left out; the run that wrote them computes them anew"
         everything = replace(everything, notes=(*everything.notes, note))
     with threadpool_limits(1), tqdm(desc="report", unit="figure", disable=None, leave=False) as bar:
         album = Album(folder, cells, everything, drawn=bar.update, enabled=figures)
-        title, sections = compose(folder.name, cells, everything, album)
+        title, sections = compose(folder.name, cells, everything, fewer_rows, album)
     tables = folder / "tables"
     _keep_only(tables, document.write_tables(sections, tables), (".csv", ".md", ".tex"))
     if figures:
@@ -136,7 +136,9 @@ def write_report(folder: Path, *, figures: bool = True) -> list[Path]:
     return [page, text, parquet, tables, *([album.folder] if figures else [])]
 
 
-def compose(name: str, cells: pd.DataFrame, everything: Results, album: Album) -> tuple[str, list[Section]]:
+def compose(
+    name: str, cells: pd.DataFrame, everything: Results, fewer_rows: Results, album: Album
+) -> tuple[str, list[Section]]:
     """Title and sections of the report."""
     sections = [_summary(cells, everything), _against_the_paper(everything)]
     tables = {table.name: table for table in campaign_tables(everything)}
@@ -144,7 +146,7 @@ def compose(name: str, cells: pd.DataFrame, everything: Results, album: Album) -
         part = everything.where(noise=noise, sigma=sigma, protocol=protocol)
         sections.append(_group(part, noise, sigma, protocol, tables, album))
     sections += album.overall_sections()
-    sections += [_unfinished(cells), _provenance(cells, everything)]
+    sections += [_with_fewer_rows(fewer_rows), _unfinished(cells), _provenance(cells, everything)]
     return f"Campaign {name}", [section for section in sections if section.parts]
 
 
@@ -215,6 +217,12 @@ def _belongs(name: str, suffix: str) -> bool:
     """Whether the name is a stem with the suffix, then nothing or a dataset (not a longer sigma)."""
     rest = name.partition(suffix)[2]
     return not rest or rest.startswith("_")
+
+
+def _with_fewer_rows(part: Results) -> Section:
+    tables = setting_tables(part)
+    what = "The same datasets with fewer rows: in none of the means, ranks, figures and verdicts above."
+    return Section("With fewer rows", [what, *tables] if tables else [])
 
 
 def _unfinished(cells: pd.DataFrame) -> Section:

@@ -248,15 +248,16 @@ class Timings:
             parts = [("fit", regressor), *[("score", regressor)] * cells]
         total, measured = OVERHEAD_S * cells, True
         for part, component in parts:
-            seconds = self._look_up(part, spec, component)
+            driver = trial.backbone.name if part == "denoise" and trial.backbone else ""
+            seconds = self._look_up(part, spec, component, driver)
             measured &= seconds is not None
             total += _guess(part, component) if seconds is None else seconds
         return total, measured
 
-    def _look_up(self, part: str, spec: Mapping[str, Any], component: Component) -> float | None:
+    def _look_up(self, part: str, spec: Mapping[str, Any], component: Component, driver: str) -> float | None:
         size = _size(spec, component.params)
         for where in (spec["dataset"], spec["kind"]):
-            rate = self._known.get((part, component.name, where))
+            rate = self._known.get((part, component.name + driver, where))
             if rate is not None:
                 return rate * size
         return None
@@ -266,7 +267,8 @@ class Timings:
         if cell.stage == "denoise":
             worked = timings["fit_s"] + timings["denoise_s"]
             whole = cell.provenance.get("seconds", 0.0) - timings["backbone_s"]
-            self._note("denoise", spec["denoiser"], spec, spec["denoiser_params"], max(worked, whole))
+            driven = spec["denoiser"] + (spec["backbone"] or "")
+            self._note("denoise", driven, spec, spec["denoiser_params"], max(worked, whole))
             if spec["backbone"]:
                 self._note("backbone", spec["backbone"], spec, spec["backbone_params"], timings["backbone_s"])
         else:

@@ -73,7 +73,11 @@ def run_tables(cells: Iterable[Cell]) -> list[Table]:
 
     Columns: Imp% of each regressor, their mean and median, then the metrics of the data, seconds and memory.
     """
-    everything = results(frame(cells))
+    return setting_tables(results(frame(cells)))
+
+
+def setting_tables(everything: Results) -> list[Table]:
+    """Methods x metrics, one table per dataset, noise, sigma and protocol."""
     return [_setting_table(_Part(_pick(everything, setting))) for setting in everything.settings]
 
 

@@ -28,6 +28,8 @@ class NetRegressor(RegressorMixin, BaseEstimator):
     options : mapping or None
         Further arguments of the network, such as ``{"hidden": [64, 64]}``.
     epochs, patience, batch_size, lr : see `experiments.models.training.TrainSettings`
+    max_rows : int or None
+        Only so many rows at the end of the training part are used, for networks that take long.
     device : {"auto", "cpu", "cuda"}
     threads : int
         CPU threads.
@@ -54,6 +56,7 @@ class NetRegressor(RegressorMixin, BaseEstimator):
         patience: int | None = 10,
         batch_size: int | None = None,
         lr: float = 1e-3,
+        max_rows: int | None = None,
         device: str = "auto",
         threads: int = 1,
         random_state: int = 0,
@@ -63,6 +66,7 @@ class NetRegressor(RegressorMixin, BaseEstimator):
         self.patience = patience
         self.batch_size = batch_size
         self.lr = lr
+        self.max_rows = max_rows
         self.device = device
         self.threads = threads
         self.random_state = random_state
@@ -83,7 +87,10 @@ class NetRegressor(RegressorMixin, BaseEstimator):
         ValueError
             For NaN, wrong shapes or empty parts.
         """
-        inputs, goal = self._inputs(X), self._goal(y)
+        if self.max_rows is not None and self.max_rows < 1:
+            raise ValueError(f"max_rows must be at least 1 or None, got {self.max_rows}")
+        last = slice(-self.max_rows if self.max_rows else None, None)
+        inputs, goal = self._inputs(X)[last], self._goal(y)[last]
         held_inputs = held_goal = None
         if validation is not None:
             held_inputs, held_goal = self._inputs(validation[0]), self._goal(validation[1])

@@ -167,9 +167,11 @@ def test_filters_along_arbitrary_rows_are_marked():
 # ----------------------------------------------------------------------------------------------- labels
 
 
-def test_two_sizes_of_a_dataset_are_two_datasets():
-    cells = campaign(datasets=("ett",), rows=1000) + campaign(datasets=("ett",), rows=2000)
-    assert {s[0] for s in results(frame(cells)).settings} == {"ett (1,000 rows)", "ett (2,000 rows)"}
+def test_a_dataset_with_fewer_rows_stands_apart():
+    cells = campaign(datasets=("ett",), rows=1000) + campaign(datasets=("ett", "wth"), rows=2000)
+    full, fewer = results(frame(cells)).by_size()
+    assert {s[0] for s in full.settings} == {"ett", "wth"}
+    assert {s[0] for s in fewer.settings} == {"ett (1,000 rows)"}
 
 
 def test_a_swept_method_is_several_methods_named_by_what_differs():
