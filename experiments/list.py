@@ -6,6 +6,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -59,10 +60,9 @@ def _components(group: str) -> Iterator[tuple[str, ...]]:
 
 
 def _describe(name: str, content: dict[str, Any], text: str) -> str:
-    """The first comment of the file, or the first line of the class's docstring."""
-    first = text.lstrip().splitlines()
-    comments = [line.lstrip("# ") for line in first if line.startswith("#") and "@package" not in line]
-    if comments:
+    """The comment that opens the file, or the first line of the class's docstring."""
+    opening = takewhile(lambda line: line.startswith("#"), text.lstrip().splitlines())
+    if comments := [line.lstrip("# ") for line in opening if "@package" not in line]:
         return comments[0]
     if "defaults" in content:
         return ", ".join(str(entry) for entry in content["defaults"])

@@ -97,10 +97,12 @@ class Ranking:
         if result is None:
             out.append("Too few datasets or methods for Friedman's test.")
         else:
+            refined = f"Iman-Davenport F = {result.F:.2f}, p = {result.p_F:.3g}"
+            if np.isinf(result.F):
+                refined = "Iman-Davenport F unbounded, as all datasets rank alike"
             out.append(
-                f"Friedman chi2 = {result.chi2:.2f}, p = {result.p:.3g}; Iman-Davenport F = {result.F:.2f}, "
-                f"p = {result.p_F:.3g}; Nemenyi critical difference {self.critical_difference:.2f} at alpha "
-                f"{statistics.ALPHA}."
+                f"Friedman chi2 = {result.chi2:.2f}, p = {result.p:.3g}; {refined}; "
+                f"Nemenyi critical difference {self.critical_difference:.2f} at alpha {statistics.ALPHA}."
             )
         for why in dict.fromkeys(self.left_out.values()):
             names = [name for name, reason in self.left_out.items() if reason == why]
