@@ -108,8 +108,8 @@ def answer(
     L-BFGS weighs every prediction of the whole frame against every observation at once. That counts evidence
     twice where columns predict each other, and can leave a column worse than the closed form does. So it is
     asked a second time, with a random probe added to the data, which yields Stein's unbiased estimate of the
-    error that it leaves (Ramani et al., 2008); a column keeps the better of the two. A predicted column moves
-    at all only if the closed form gains more than its estimate's standard error.
+    error that it leaves (Ramani et al., 2008). A column moves at all only if the closed form gains more than the
+    standard error of that estimate, and by L-BFGS only if that gains as clearly on the closed form.
 
     Parameters
     ----------
@@ -150,19 +150,20 @@ def answer(
     # divergences of both solvers' steps, from the same probes
     rng, unit = np.random.default_rng(0), np.where(sigma > 0, sigma, 1.0)
     probes = min(max(ROWS_PROBED // len(z_obs), 1), 4)
-    divergence = np.zeros((2, len(sigma)))
+    divergence = np.zeros((2, *z_obs.shape))
     for _ in range(probes):
         probe = rng.choice([-1.0, 1.0], z_obs.shape)
         nudged = z_obs + PROBE * sigma * probe
         _, scale_, _, step_ = closed_form(nudged)
         found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, report)
         for solution, change in enumerate((step_ - step, found_ - found)):
-            divergence[solution] += (probe * change).mean(0) / (PROBE * unit * probes)
-    left = [sigma**2 * (1 + 2 * d) + (x**2).mean(0) for d, x in zip(divergence, (step, found), strict=True)]
-    error, joint = np.where((step != 0).any(0), np.minimum(left[0], sigma**2), sigma**2), left[1]
-    step = np.where(moves & (joint < error), found, step)
-    error = np.where(moves, np.minimum(joint, error), error).clip(min=0.0)
-    return Answer(step, residual, scale, error, iterations, evaluations, objective)
+            divergence[solution] += probe * change / (PROBE * unit * probes)
+    closed, joint = (2 * sigma**2 * d + x**2 for d, x in zip(divergence, (step, found), strict=True))
+    gain = closed - joint
+    better = moves & (gain.mean(0) > gain.std(0) / len(gain) ** 0.5)
+    error = sigma**2 + np.where(better, joint.mean(0), np.minimum(closed.mean(0), 0.0))
+    step = np.where(better, found, step)
+    return Answer(step, residual, scale, error.clip(min=0.0), iterations, evaluations, objective)
 
 
 def _minimise(
