@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import median
 from typing import Any
 
 from experiments.components import Component
@@ -219,11 +220,16 @@ class Timings:
     """
 
     def __init__(self, cells: Iterable[Cell]) -> None:
-        self._rates: dict[tuple[str, ...], list[float]] = defaultdict(list)
+        self._noted: dict[tuple[str, str], dict[tuple[str, str], list[tuple[float, float]]]] = {}
         for cell in cells:
             if cell.status == "ok":
                 self._learn(cell)
-        self._known = {axes: sorted(rates)[len(rates) // 2] for axes, rates in self._rates.items()}
+        self._known = {
+            what: {
+                where: (noted[0][0], median(t / size for size, t in noted)) for where, noted in known.items()
+            }
+            for what, known in self._noted.items()
+        }
         self._trained: set[tuple[Any, ...]] = set()
 
     def of(self, trial: Trial, regressor: Component | None, cells: int) -> tuple[float, bool]:
@@ -256,11 +262,12 @@ class Timings:
 
     def _look_up(self, part: str, spec: Mapping[str, Any], component: Component, driver: str) -> float | None:
         size = _size(spec, component.params)
-        for where in (spec["dataset"], spec["kind"]):
-            rate = self._known.get((part, component.name + driver, where))
-            if rate is not None:
-                return rate * size
-        return None
+        known = self._known.get((part, component.name + driver), {})
+        found = known.get((spec["kind"], spec["dataset"]))
+        if found is None:  # what is nearest in size: small ones cost more per row
+            others = [each for (kind, _), each in known.items() if kind == spec["kind"]]
+            found = min(others, key=lambda each: abs(math.log(each[0] / size)), default=None)
+        return None if found is None else found[1] * size
 
     def _learn(self, cell: Cell) -> None:
         spec, timings = cell.spec, cell.timings
@@ -278,8 +285,8 @@ class Timings:
     def _note(
         self, part: str, name: str, spec: Mapping[str, Any], params: Mapping[str, Any], seconds: float
     ) -> None:
-        for where in (spec["dataset"], spec["kind"]):
-            self._rates[part, name, where].append(seconds / _size(spec, params))
+        known = self._noted.setdefault((part, name), defaultdict(list))
+        known[spec["kind"], spec["dataset"]].append((_size(spec, params), seconds))
 
 
 def _size(spec: Mapping[str, Any], params: Mapping[str, Any]) -> float:
@@ -302,7 +309,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(42), duration(4000), duration(200000)
-    ('42 s', '1 h 06 min', '2 d 7 h')
+    ('42 s', '1 h 07 min', '2 d 7 h')
     """
     minutes = round(seconds / 60)
     if seconds < 90:
