@@ -236,7 +236,8 @@ def _labels(cells: pd.DataFrame, name: str, details: list[str], within: Sequence
         suffix = {
             i: ", ".join(_named(key, entry.get(key)) for key in differing) for i, entry in entries.items()
         }
-        labels[mine] = [f"{ambiguous} ({suffix[i]})" for i in ids[mine]]
+        if differing:  # an entry that is None and one that is not there are the same
+            labels[mine] = [f"{ambiguous} ({suffix[i]})" for i in ids[mine]]
     return labels
 
 
