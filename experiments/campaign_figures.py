@@ -26,7 +26,7 @@ LINEAR = 100.0
 def rank_figure(rankings: Sequence[Ranking]) -> Figure:
     """Critical-difference diagrams (Demsar 2006), one below the other; a bar joins what does not differ."""
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(COLUMN * 1.5, 1.75 * len(rankings)), layout="constrained")
+        figure = Figure(figsize=(COLUMN, 1.75 * len(rankings)), layout="constrained")
         for axes, found in zip(np.atleast_1d(figure.subplots(len(rankings))), rankings, strict=True):
             _rank_axis(axes, found)
     return figure
@@ -76,7 +76,7 @@ def _rank_axis(axes: Axes, found: Ranking) -> None:
     axes.set_title(
         f"{found.measure.title}, {len(found.block)} datasets, Friedman p = {result.p:.2g}", loc="left"
     )
-    axes.set_xlim(-1.6, k + 2.6)
+    axes.set_xlim(-4.0, k + 5.0)
     axes.set_ylim(low - 0.75 * half + 0.6, top + 2.1)
     axes.set_axis_off()
 
@@ -90,7 +90,7 @@ def pareto_figure(part: Results) -> Figure | None:
         return None
     names = dict(part.denoise[["method", "denoiser"]].drop_duplicates().itertuples(index=False, name=None))
     with rc_context(STYLE):
-        figure, grid = panels(2, columns=2, height=2.9)
+        figure, grid = panels(2, columns=1, width=COLUMN, height=2.2)
         for axes, (metric, title) in zip(
             grid, (("swd", "SWD, lower is closer"), ("rho_bar", "rho, higher is closer")), strict=True
         ):
@@ -111,12 +111,12 @@ def pareto_figure(part: Results) -> Figure | None:
             )
             axes.set_xlabel(title)
             _percent_scale(axes, both["y"])
-        grid[0].set_ylabel("Imp %, mean over datasets")
+            axes.set_ylabel("Imp %, mean over datasets")
         handles, labels = grid[0].get_legend_handles_labels()
         more = [(h, l) for h, l in zip(*grid[1].get_legend_handles_labels(), strict=True) if l not in labels]
         handles, labels = handles + [h for h, _ in more], labels + [l for _, l in more]
         figure.legend(
-            handles, labels, loc="outside lower center", ncols=4, columnspacing=1.2, handletextpad=0.2
+            handles, labels, loc="outside lower center", ncols=2, columnspacing=1.2, handletextpad=0.2
         )
     return figure
 
@@ -322,6 +322,11 @@ def _percent_scale(axes: Axes, values: Any, axis: str = "y") -> None:
     values = np.asarray(values, dtype=float)
     if len(values) and np.nanmin(values) < -3 * LINEAR:
         getattr(axes, f"set_{axis}scale")("symlog", linthresh=LINEAR, linscale=2)
+        decades = range(2, int(np.log10(-np.nanmin(values))) + 1)
+        ticks = [-(10.0**d) for d in list(decades)[:: 1 if len(decades) < 4 else 2]] + [0.0, LINEAR]
+        names = [f"{t:.0f}" if abs(t) < 10_000 else f"{t / 1000:.0f}k" for t in ticks]
+        getattr(axes, f"{axis}axis").set_ticks(ticks, [name.replace("-", "\N{MINUS SIGN}") for name in names])
+        axes.minorticks_off()
 
 
 def _front(x: np.ndarray, y: np.ndarray, *, low: bool) -> list[int]:
