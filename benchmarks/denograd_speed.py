@@ -103,8 +103,7 @@ def contender(name: str, case: str, device: str) -> tuple[Callable[[], Any], int
     quick = 10 if name.startswith("ours") else 2
     how = {"max_epochs": quick, "save_gradients": False, "nr_threshold": 1e-6}
     if name.startswith("ours"):
-        if name == "ours-affine":
-            model.affine = True
+        model.affine = name == "ours-affine"  # our DLinear says so by itself
         denoiser = DenoGrad(model, nn.MSELoss(), device).fit(X, y, **fit)
         return lambda: denoiser.transform(**how, verbose=False), quick
     if name == "2.0.0":

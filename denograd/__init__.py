@@ -2,7 +2,8 @@
 
 from denograd.blindspot import BlindSpot
 from denograd.estimator import DenoGrad
+from denograd.noise_level import NoiseLevelMissing
 from denograd.one_call import DenoisedData, denoise
 from denograd.regressor import DenoisedRegressor
 
-__all__ = ["BlindSpot", "DenoGrad", "DenoisedData", "DenoisedRegressor", "denoise"]
+__all__ = ["BlindSpot", "DenoGrad", "DenoisedData", "DenoisedRegressor", "NoiseLevelMissing", "denoise"]

@@ -55,17 +55,12 @@ def frozen(model: nn.Module, device: torch.device) -> Iterator[None]:
         )
     flags = [(p, p.requires_grad) for p in model.parameters()]
     modes = [(m, m.training) for m in model.modules()]
-    rates: list[tuple[nn.RNNBase, float]] = []
+    rates = [(m, m.dropout) for m in model.modules() if isinstance(m, nn.RNNBase)]
     try:
         model.to(device)
-        model.eval()
         for parameter, _ in flags:
             parameter.requires_grad_(False)
-        if device.type == "cuda":
-            for module in model.modules():
-                if isinstance(module, nn.RNNBase):
-                    rates.append((module, module.dropout))
-                    module.dropout, module.training = 0.0, True
+        silence(model, device)
         with torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
@@ -77,6 +72,14 @@ def frozen(model: nn.Module, device: torch.device) -> Iterator[None]:
             parameter.requires_grad_(flag)
         for place in home:
             model.to(place)
+
+
+def silence(model: nn.Module, device: torch.device) -> None:
+    """Put a model into eval mode; recurrent modules on CUDA into train mode without dropout (see `frozen`)."""
+    model.eval()
+    for module in model.modules():
+        if device.type == "cuda" and isinstance(module, nn.RNNBase):
+            module.dropout, module.training = 0.0, True
 
 
 def dtype_of(model: nn.Module, default: torch.dtype) -> torch.dtype:

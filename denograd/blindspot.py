@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from denograd.backbone import choose_device
 from denograd.blindspot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
 
 Kind = Literal["tabular", "series"]
@@ -78,6 +79,9 @@ class BlindSpot:
         than about half a minute of one core allows.
     verbose : bool, default False
         Show a progress bar.
+    device : torch.device or str, default "cpu"
+        Where the networks are trained and used, and the rule `map` is run with them; the ridge is computed on
+        the CPU.
 
     Attributes
     ----------
@@ -111,6 +115,7 @@ class BlindSpot:
         hidden: int = 32,
         epochs: int | None = None,
         verbose: bool = False,
+        device: torch.device | str = "cpu",
     ) -> None:
         if kind not in ("tabular", "series"):
             raise ValueError(f"kind must be 'tabular' or 'series', got {kind!r}")
@@ -127,6 +132,7 @@ class BlindSpot:
         self.hidden = hidden
         self.epochs = epochs
         self.verbose = verbose
+        self.device = choose_device(device)
 
     def fit(self, X: Array, *, seed: int = 0) -> Self:
         """Train on the rows of `X`.
@@ -169,16 +175,15 @@ class BlindSpot:
         else:
             weights, bias, guess = fit_ridge(features, Z, self.fold_, self._own())
         weights[:, :, self.constant_] = bias[:, self.constant_] = 0.0
-        self.linear_ = torch.tensor(weights, dtype=torch.float32)
-        self.bias_ = torch.tensor(bias, dtype=torch.float32)
+        self.linear_ = torch.tensor(weights, dtype=torch.float32, device=self.device)
+        self.bias_ = torch.tensor(bias, dtype=torch.float32, device=self.device)
         residual = guess - Z
-        self.gain_ = torch.zeros(c)
+        self.gain_ = torch.zeros(c, device=self.device)
         self.net_: dict[str, Tensor] = {}
         if self.hidden and not self.wide_ and not self.constant_.all():
-            x = torch.from_numpy(features).float()
-            left = torch.stack(
-                [torch.from_numpy(Z).float() - self._linear_part(x, k) for k in range(self.folds)]
-            )
+            x = torch.from_numpy(features).float().to(self.device)
+            z = torch.from_numpy(Z).float().to(self.device)
+            left = torch.stack([z - self._linear_part(x, k) for k in range(self.folds)])
             self.net_ = fit_nets(
                 x,
                 left,
@@ -195,11 +200,11 @@ class BlindSpot:
                 for k in range(self.folds):
                     mine = np.flatnonzero(self.fold_ == k)
                     for part in np.array_split(mine, len(mine) // CHUNK + 1):
-                        correction[part] = self._net_part(x[part], k).numpy()
+                        correction[part] = self._net_part(x[part], k).cpu().numpy()
             # how much of a net to believe: its regression coefficient on rows it was not trained on
             gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
             gain = np.where(self.constant_, 0.0, gain.clip(0.0, 1.0))
-            self.gain_ = torch.from_numpy(gain).float()
+            self.gain_ = torch.from_numpy(gain).float().to(self.device)
             residual = residual + gain * correction
         self.residual_ = (residual * self.scale_).astype(np.float32)
         self.prediction_ = ((Z + residual) * self.scale_ + self.center_).astype(np.float32)
@@ -265,7 +270,7 @@ class BlindSpot:
             raise ValueError(f"X has {X.shape[1]} columns, the fitted data had {self.columns_}")
         order = self.order(models)
         back = np.argsort(order)
-        z = torch.from_numpy(X[order])
+        z = torch.from_numpy(X[order]).to(self.device)
         return predict_rows(z, self.segments(models[order]), self.columns_)[back]
 
     def _own(self) -> NDArray[np.int64]:
@@ -307,11 +312,11 @@ class BlindSpot:
 
     def _predict(self, local: Tensor, model: int, before: int, after: int) -> Tensor:
         """Predictions, in the data's units, of the rows that `local` (rows read) is centred on."""
-        center, scale = torch.from_numpy(self.center_), torch.from_numpy(self.scale_)
+        center, scale = (torch.from_numpy(v).to(self.device) for v in (self.center_, self.scale_))
         z = ((local - center) / scale).float()
         x = self._features(z, before, after)
         models = range(self.folds) if model < 0 else [model]
-        total = torch.zeros(len(x), self.columns_)
+        total = torch.zeros(len(x), self.columns_, device=self.device)
         for k in models:
             guess = self._linear_part(x, k)
             if self.net_:

@@ -166,30 +166,30 @@ def fit_nets(
     g = torch.Generator().manual_seed(seed)
 
     def init(*shape: int, fan: int) -> Tensor:
-        return ((torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5).requires_grad_()
+        return ((torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5).to(x.device).requires_grad_()
 
     mask = torch.from_numpy(~unseen).float()[:, None].repeat(1, c)
     mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
-    mask = mask.repeat_interleave(h, dim=1)
+    mask = mask.repeat_interleave(h, dim=1).to(x.device)
     net = {
         "w1": init(folds, d, c * h, fan=d),
         "b1": init(folds, 1, c * h, fan=d),
         "w2": init(folds, c, h, h, fan=h),
         "b2": init(folds, c, 1, h, fan=h),
         "w3": init(folds, c, h, 1, fan=100 * h),
-        "b3": torch.zeros(folds, c, 1, 1, requires_grad=True),
+        "b3": torch.zeros(folds, c, 1, 1, device=x.device, requires_grad=True),
     }
     batch = min(256, m)
     rounds = m // batch
     steps = min(epochs * rounds, int(FLOPS / (6.0 * folds * batch * c * h * (d + h))))
     optimiser = torch.optim.Adam(net.values(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 2, pct_start=0.15)
-    each = torch.arange(folds)[:, None]
+    each = torch.arange(folds, device=x.device)[:, None]
     pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
     for step in tqdm(range(steps), desc="blind-spot nets", disable=None if verbose else True, leave=False):
         at = step % rounds * batch
         if at == 0:
-            shuffled = torch.stack([p[torch.randperm(m, generator=g)] for p in pool])
+            shuffled = torch.stack([p[torch.randperm(m, generator=g)] for p in pool]).to(x.device)
         rows = shuffled[:, at : at + batch]
         guess = net_forward(x[rows], {**net, "w1": net["w1"] * mask})
         goal = target[each, rows] / spread[:, None]

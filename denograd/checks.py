@@ -13,6 +13,9 @@ from torch import Tensor
 from denograd.backbone import Predictor
 from denograd.data import Array
 
+LEVELS, REPEATED = 10, 20
+"""At most so many integer values, each so many times on average, are labels."""
+
 
 def check_targets(y: Array, n: int) -> None:
     """Refuse targets that do not fit `n` rows of X or are classes rather than numbers."""
@@ -20,14 +23,20 @@ def check_targets(y: Array, n: int) -> None:
         raise ValueError(f"y must have shape (n,) or (n, targets), got {y.shape}")
     if len(y) != n:
         raise ValueError(f"X and y differ in length: X has {n} rows, y has {len(y)}")
-    if n > 2:
-        for column in y.reshape(n, -1).T:
-            values = np.unique(column)
-            if len(values) <= 2:
-                raise ValueError(
-                    f"the target is discrete, it has only the values {values.tolist()}: denograd refines "
-                    "regression targets; labels cannot move by small steps"
-                )
+    check_discrete(y)
+
+
+def check_discrete(y: Array) -> None:
+    """Refuse targets of one or two values, and of a few integers that come again and again."""
+    for column in y.reshape(len(y), -1).T:
+        values = np.unique(column)
+        few = len(values) <= LEVELS and len(column) >= REPEATED * len(values)
+        if len(column) > 2 and (len(values) <= 2 or (few and bool((values == values.round()).all()))):
+            quantity = "; if they measure a quantity, standardise it and train the model on that"
+            raise ValueError(
+                f"the target is discrete, it has only the values {values.tolist()}: denograd refines regression "
+                f"targets; labels cannot move by small steps{quantity if len(values) > 2 else ''}"
+            )
 
 
 def check_windows(n: int, window_size: Any, future: int, stride: int) -> None:

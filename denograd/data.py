@@ -81,7 +81,8 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
 def _not_float(what: str, dtype: str) -> str:
     return (
         f"{what} has values of type {dtype}; refined values are real numbers, so it must be floating-point: "
-        "cast numbers with .astype(float), encode categories, or leave the column out"
+        "cast quantities with .astype(float), encode categories, or leave the column out; a target of classes "
+        "cannot be refined"
     )
 
 

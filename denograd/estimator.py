@@ -9,7 +9,7 @@ from torch import nn
 
 from denograd.backbone import Criterion, Layout, choose_device
 from denograd.checks import check_targets, check_windows
-from denograd.data import Array, Wrap, read, read_targets
+from denograd.data import Array, Wrap, is_column, is_frame, read, read_targets
 from denograd.fitted import Fitted
 from denograd.rules import RuleName, run
 
@@ -37,8 +37,9 @@ class DenoGrad:
     Attributes
     ----------
     history_ : list of dict
-        Per epoch of the last run: ``moved`` (share of the samples), ``residual`` (mean), ``displacement``
-        (mean distance of a row from what was observed), ``seconds``.
+        Per epoch of the last run: ``moved`` (share of the samples; `global` and `map`: of the rows), ``residual``
+        (mean size), ``displacement`` (mean distance of a row from what was observed), ``seconds``. An epoch of
+        `map` is an iteration of L-BFGS, or the one closed form. `global` and `map` add their ``objective``.
 
     Examples
     --------
@@ -113,7 +114,7 @@ class DenoGrad:
         TypeError
             For values that are no floating-point numbers.
         ValueError
-            For NaN, lengths that differ, discrete targets, windows that do not fit.
+            For NaN, lengths that differ, a discrete `y`, windows that do not fit, a `layout` without effect.
         """
         if not isinstance(self.model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got {type(self.model).__name__}")
@@ -131,6 +132,11 @@ class DenoGrad:
         elif (window_size, future, stride, flattening) != (None, 1, 1, False):
             raise ValueError(
                 "window_size, future, stride and flattening are for series: set is_ts=True as well"
+            )
+        if self.layout != "auto" and (not is_ts or (flattening and self.layout == "nct")):
+            raise ValueError(
+                f"layout={self.layout!r} has no effect {'with flattening=True' if is_ts else 'on a table'}: "
+                "leave it out"
             )
         self._wrap_y: Wrap | None = None
         goals = None
@@ -154,6 +160,7 @@ class DenoGrad:
             stride=stride,
             flattening=flattening,
             target_cols=cols,
+            names=_names(X, target, 0 if goals is None or cols else goals.shape[1]),
         )
         return self
 
@@ -164,7 +171,7 @@ class DenoGrad:
         max_epochs: int | None = None,
         denoise_y: bool = True,
         batch_size: int | None = None,
-        save_gradients: bool = True,
+        save_gradients: bool | None = None,
         eta_x: float | None = None,
         eta_y: float | None = None,
         ts_strategy: str | None = None,
@@ -193,8 +200,8 @@ class DenoGrad:
             Whether the target is refined too.
         batch_size : int, optional
             Samples per pass; changes speed and memory, the result by rounding only. Chosen if not given.
-        save_gradients : bool
-            Whether to return the gradients of all epochs.
+        save_gradients : bool, optional
+            Whether to return the gradients of all epochs; by default yes, but for `map`, which has none to give.
         eta_x, eta_y : float, optional
             `gauss_newton`: factors of the steps of X and y (1).
         ts_strategy : {"window", "global"}, optional
@@ -221,9 +228,9 @@ class DenoGrad:
         RuntimeError
             Before `fit`.
         TypeError
-            For a parameter that the rule does not have.
+            For a parameter that the rule does not have, or that has no effect beside the others.
         ValueError
-            For parameters out of range, or a model that does not fit the data.
+            For parameters out of range, discrete targets, or a model that does not fit the data.
         MemoryError
             If the gradients of all epochs would not fit into memory.
         """
@@ -271,7 +278,7 @@ class DenoGrad:
         max_epochs: int | None = None,
         denoise_y: bool = True,
         batch_size: int | None = None,
-        save_gradients: bool = True,
+        save_gradients: bool | None = None,
         **rule_parameters: Any,
     ) -> tuple[Any, Any, list[Array], list[Array]]:
         """`fit`, then `transform`, with the parameters of both (`rule` and the rule's own by name)."""
@@ -279,3 +286,16 @@ class DenoGrad:
         return self.transform(
             nrr, nr_threshold, max_epochs, denoise_y, batch_size, save_gradients, **rule_parameters
         )
+
+
+def _names(X: Any, y: Any, apart: int) -> tuple[Any, ...] | None:
+    """Names of the columns of a DataFrame, followed by those of the `apart` targets that are none of them."""
+    if not is_frame(X):
+        return None
+    if not apart:
+        return tuple(X.columns)
+    if is_frame(y):
+        return *X.columns, *y.columns
+    if is_column(y) and y.name is not None:
+        return *X.columns, y.name
+    return *X.columns, *(["y"] if apart == 1 else [f"y{j}" for j in range(apart)])

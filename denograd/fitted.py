@@ -33,6 +33,8 @@ class Fitted:
     flattening : bool
     target_cols : tuple of int or None
         The target's columns in X; None if it stands apart.
+    names : tuple or None
+        What errors call the columns of X and, where it stands apart, of y; None for their numbers.
     """
 
     model: nn.Module
@@ -47,6 +49,7 @@ class Fitted:
     stride: int
     flattening: bool
     target_cols: tuple[int, ...] | None
+    names: tuple[Any, ...] | None = None
 
     @property
     def count(self) -> int:

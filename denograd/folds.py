@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from denograd.backbone import Predictor
+from denograd.backbone import Predictor, silence
 
 EPOCHS, PATIENCE, BATCH, RATE = 100, 10, 128, 1e-3
 
@@ -93,4 +93,4 @@ def _train(predict: Predictor, x: Tensor, y: Tensor, rows: Tensor) -> None:
                 break
     model.load_state_dict(state)
     model.requires_grad_(False)
-    model.eval()
+    silence(model, x.device)

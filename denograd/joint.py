@@ -119,6 +119,7 @@ def minimise(
         y_now = X_now[:, cols] if shared else y.to(dtype)
         g_X, g_y = torch.zeros_like(X_now), torch.zeros_like(y_now)
         loss = torch.zeros((), dtype=torch.float64, device=X.device)
+        off = torch.zeros_like(loss)
         for start in range(0, count, how.batch_size):
             n = min(how.batch_size, count - start)
             span = slice(start * stride, start * stride + (n - 1) * stride + window)
@@ -127,13 +128,15 @@ def minimise(
                 span.start + window + future - 1, span.start + window + future + (n - 1) * stride, stride
             )
             target = y_now[goals].detach().requires_grad_()
-            part = predict.loss(predict(windows_of(rows, window, stride, n)), target)
+            prediction = predict(windows_of(rows, window, stride, n))
+            part = predict.loss(prediction, target)
             if how.mean:
                 part = part * (n / count)
             g_rows, g_target = torch.autograd.grad(part, (rows, target))
             g_X[span] += g_rows
             g_y[goals] += g_target
             loss += part.detach()
+            off += (prediction.detach().reshape(target.shape) - target.detach()).abs().sum()
         if shared:
             g_X[:, cols] = g_X[:, cols] + g_y if how.move_y else 0.0
         pull = torch.zeros_like(loss)
@@ -144,11 +147,20 @@ def minimise(
             if how.keep:
                 (kept.x if value is X else kept.y).append(gradient.cpu().numpy().copy())
             optimiser.step(value, gradient)
-        moved = torch.stack([squared_rows(v - old) for v, old in zip(values, observed, strict=True)])
-        objective, fit, displacement = torch.stack(
-            [loss + how.lam * pull, loss, moved.sum(0).sqrt().mean().double()]
+        parts = [squared_rows(v - old) for v, old in zip(values, observed, strict=True)]
+        away = torch.stack(parts).sum(0).sqrt()
+        moved, residual, displacement, objective, fit = torch.stack(
+            [
+                (away > 0).double().mean(),
+                off / (count * y_now.shape[1]),
+                away.mean().double(),
+                loss + how.lam * pull,
+                loss,
+            ]
         ).tolist()
-        progress.record(objective=objective, criterion=fit, displacement=displacement)
+        progress.record(
+            moved=moved, residual=residual, displacement=displacement, objective=objective, criterion=fit
+        )
         if before is not None and abs(objective - before) < how.tol:
             break
         before = objective

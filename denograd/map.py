@@ -11,6 +11,7 @@ variational assimilation (Tremolet, 2006). ``docs/map.md`` derives it and says w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from denograd.backbone import Predictor, frozen
-from denograd.blindspot import Array, BlindSpot, Segment, check_frame, fold_of, predict_rows
+from denograd.blindspot import Array, BlindSpot, Kind, Segment, check_frame, fold_of, predict_rows
 from denograd.error_scale import noise_bound
 from denograd.fitted import Fitted
 from denograd.fitted import Refined as FittedRefined
@@ -80,6 +81,7 @@ def refine(
     fitted_rows: int = 0,
     solver: Solver = "lbfgs",
     max_iter: int = 40,
+    names: Sequence[Any] | None = None,
 ) -> Refined:
     """Refine the rows of `X` with a fitted blind-spot backbone.
 
@@ -97,6 +99,8 @@ def refine(
     solver : {"lbfgs", "one_step"}
     max_iter : int
         Of L-BFGS.
+    names : sequence, optional
+        What errors call the columns; by default their numbers.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def refine(
     _check_solver(solver)
     models = blind.models_of(len(X), fitted_rows)
     bound = noise_bound(blind.residual_)
-    level = noise_level(sigma, X, bound, blind.outputs, blind.constant_, blind.kind)
+    level = noise_level(sigma, X, bound, blind.outputs, blind.constant_, blind.kind, names)
     order = blind.order(models)
     question = Question(
         segments=list(blind.segments(models[order])),
@@ -115,6 +119,7 @@ def refine(
         held=np.zeros(blind.columns_, dtype=bool),
         kind=blind.kind,
         reference=(blind.residual_, blind.prediction_),
+        device=blind.device,
     )
     found = answer(X[order], question, solver, max_iter)
     back = np.argsort(order)
@@ -143,7 +148,6 @@ def transform_map(
     max_epochs: int,
     denoise_y: bool,
     batch_size: int | None,
-    save_gradients: bool,
     verbose: bool,
 ) -> FittedRefined:
     """`DenoGrad.transform(rule="map")`: the rule with the user's own model.
@@ -164,8 +168,6 @@ def transform_map(
         Iterations of L-BFGS.
     denoise_y : bool
         False leaves the targets where they are.
-    save_gradients : bool
-        The rule has no gradients per epoch to give: the lists stay empty.
     """
     from denograd.rules import _open  # the registry of rules imports this module in turn
 
@@ -173,7 +175,7 @@ def transform_map(
     columns = fitted.X.shape[1]
     with (
         frozen(fitted.model, fitted.device),
-        Progress(max_epochs, "map", verbose) as progress,
+        Progress(max_epochs if solver == "lbfgs" else 1, "map", verbose) as progress,
     ):
         opened = _open(fitted, "map", batch_size)
         frame = fitted.X.reshape(len(fitted.X), -1).astype(np.float64)
@@ -195,12 +197,9 @@ def transform_map(
         held = np.zeros(frame.shape[1], dtype=bool)
         held[outputs] = not denoise_y
         constant = (frame == frame[0]).all(0)
-        level = noise_level(
-            sigma, frame, noise_bound(residual), outputs, constant, "series" if fitted.is_ts else "tabular"
-        )
-        question = Question(
-            segments, outputs, level, held, "series" if fitted.is_ts else "tabular", None, fitted.device
-        )
+        kind: Kind = "series" if fitted.is_ts else "tabular"
+        level = noise_level(sigma, frame, noise_bound(residual), outputs, constant, kind, fitted.names)
+        question = Question(segments, outputs, level, held, kind, None, fitted.device)
         found: Answer = answer(frame[order], question, solver, max_epochs, progress.record)
     values = frame + found.step[np.argsort(order)]
     X = values[:, :columns].astype(fitted.X.dtype)

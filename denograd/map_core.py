@@ -119,7 +119,7 @@ def answer(
     max_iter : int
         Of L-BFGS.
     report : callable, optional
-        Called with the figures of every evaluation.
+        Called with the figures of every iteration of L-BFGS, or once with those of the closed form.
     """
     outputs, sigma = question.outputs, question.sigma
     level = sigma[outputs]
@@ -145,6 +145,12 @@ def answer(
     error[outputs] = np.where(moves[outputs], gained, level**2)
     step *= moves
     if solver == "one_step" or not moves.any():
+        if report is not None:
+            report(
+                moved=float((step != 0).any(1).mean()),
+                residual=float(np.nanmean(np.abs(residual))),
+                displacement=float(np.linalg.norm(step, axis=1).mean()),
+            )
         return Answer(step, residual, scale, error)
     found, iterations, evaluations, objective = _minimise(z_obs, step, scale, question, max_iter, report)
     # divergences of both solvers' steps, from the same probes
@@ -155,7 +161,7 @@ def answer(
         probe = rng.choice([-1.0, 1.0], z_obs.shape)
         nudged = z_obs + PROBE * sigma * probe
         _, scale_, _, step_ = closed_form(nudged)
-        found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, report)
+        found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, None)
         for solution, change in enumerate((step_ - step, found_ - found)):
             divergence[solution] += probe * change / (PROBE * unit * probes)
     closed, joint = (2 * sigma**2 * d + x**2 for d, x in zip(divergence, (step, found), strict=True))
@@ -190,14 +196,16 @@ def _minimise(
     inverse = 1.0 / torch.from_numpy(scale).to(device)[:, kept]
     d = torch.from_numpy(start).to(device) / unit * moves
     evaluations = 0
+    gaps = torch.zeros((), dtype=d.dtype, device=device)
+    predicted = sum(len(range(len(d))[s.rows]) for s in question.segments) * len(columns)
 
     def evaluate(gradient: bool = True) -> Tensor:
-        nonlocal evaluations
+        nonlocal evaluations, gaps
         evaluations += 1
         value = 0.5 * d.detach().square().sum()
         slope = d.detach().clone()
         z = torch.addcmul(observed, d.detach(), unit)
-        total = torch.zeros((), dtype=d.dtype, device=device)
+        gaps = torch.zeros_like(gaps)
         for segment in question.segments:
             rows, reads = segment.rows, segment.reads
             local = z[reads].clone().requires_grad_(gradient)
@@ -209,13 +217,33 @@ def _minimise(
             if gradient:
                 slope[reads] += torch.autograd.grad(part, local)[0] * unit
             value = value + part.detach()
-            total = total + gap.detach().abs().sum()
+            gaps = gaps + gap.detach().abs().sum()
         d.grad = slope * moves
-        if report is not None:
+        return value
+
+    iteration, figures = 0, dict[str, float]()
+
+    def close_iteration() -> None:
+        if report is not None and iteration:
+            report(**figures)
+        figures.clear()
+
+    def evaluate_and_report() -> Tensor:
+        """An iteration is known by its best point: the line search takes that, or one hardly worse."""
+        nonlocal iteration
+        if optimiser.state[d]["n_iter"] > iteration:
+            close_iteration()
+            iteration = optimiser.state[d]["n_iter"]
+        value = evaluate()
+        if report is not None and (not figures or float(value) < figures["objective"]):
             moved = (d.detach() != 0).any(1).double().mean()
             away = (d.detach() * unit).norm(dim=1).mean()
-            mean = total / max(1, inverse.numel())
-            report(moved=float(moved), residual=float(mean), displacement=float(away), objective=float(value))
+            figures.update(
+                moved=float(moved),
+                residual=float(gaps) / max(1, predicted),
+                displacement=float(away),
+                objective=float(value),
+            )
         return value
 
     first = d.clone()
@@ -233,10 +261,11 @@ def _minimise(
         tolerance_change=1e-9,
         line_search_fn="strong_wolfe",
     )
-    optimiser.step(evaluate)
+    optimiser.step(evaluate_and_report)
     if max_iter > 1:
         optimiser.param_groups[0].update(lr=1.0, max_iter=max_iter - 1, max_eval=2 * max_iter)
-        optimiser.step(evaluate)
+        optimiser.step(evaluate_and_report)
+    close_iteration()
     iterations = int(optimiser.state[d]["n_iter"])
     after = float(evaluate(gradient=False))
     best = d.detach() if after <= at_start else first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,22 @@ DB4 = np.array(
 """Scaling filter of Daubechies' wavelet with four vanishing moments (Daubechies, 1988)."""
 
 
+LISTED = 10
+"""So many columns' bounds an error lists."""
+
+
 class NoiseLevelMissing(ValueError):
-    """The rule `map` was asked for without a noise level."""
+    """The rule `map` was asked for without a noise level.
+
+    Attributes
+    ----------
+    bound : dict
+        What the noise cannot exceed, per column that the backbone predicts.
+    """
+
+    def __init__(self, message: str, bound: dict[Any, float] | None = None):
+        super().__init__(message)
+        self.bound = bound or {}
 
 
 def noise_level(
@@ -37,6 +52,7 @@ def noise_level(
     outputs: NDArray[np.int64],
     held: NDArray[np.bool_],
     kind: Kind,
+    names: Sequence[Any] | None = None,
 ) -> Array:
     """Check `sigma`, spread it over the columns and cap it by what the backbone's residual allows.
 
@@ -52,6 +68,8 @@ def noise_level(
     held : (c,) bool array
         Columns without noise.
     kind : {"tabular", "series"}
+    names : sequence, optional
+        What to call the columns; by default their numbers.
 
     Returns
     -------
@@ -66,11 +84,15 @@ def noise_level(
     """
     columns = data.shape[1]
     if sigma is None:
-        listed = ", ".join(f"{j}: {b:.4g}" for j, b in zip(outputs, bound, strict=True))
+        bounds = {names[j] if names else int(j): float(b) for j, b in zip(outputs, bound, strict=True)}
+        listed = [f"{name}: {b:.4g}" for name, b in bounds.items()]
+        if len(listed) > LISTED:
+            listed[LISTED:] = [f"and {len(listed) - LISTED} more, in this error's attribute bound"]
         raise NoiseLevelMissing(
             "the rule 'map' needs the noise level: sigma, a number or one per column, in the data's units. "
-            f"The backbone's residual bounds it from above, per column {{{listed}}}; the truth may be far "
-            "below. Give sigma='blind_spot' to take the tightest of these bounds for all columns alike"
+            f"The backbone's residual bounds it from above, per column {{{', '.join(listed)}}}; the truth may be "
+            "far below. Give sigma='blind_spot' to take the tightest of these bounds for all columns alike",
+            bounds,
         )
     if isinstance(sigma, str):
         level = _estimate(sigma, data, bound, outputs, held, kind)

@@ -81,7 +81,8 @@ def denoise(
     verbose : bool
         Show progress where stderr is a terminal.
     **backbone
-        Parameters of `BlindSpot`: context, folds, hidden, epochs.
+        Parameters of `BlindSpot`: context, folds, hidden, epochs, device (by default that of a tensor `X`, else
+        the CPU).
 
     Returns
     -------
@@ -123,10 +124,13 @@ def denoise(
         if isinstance(level, str):
             raise ValueError(f"sigma={level!r} is an estimate in the data's units: leave sigma_unit='data'")
         level = np.asarray(level, dtype=float) * frame.std(0)
+    if isinstance(X, torch.Tensor):
+        backbone = {"device": X.device, **backbone}
     blind = BlindSpot(kind, verbose=verbose, **backbone).fit(frame, seed=seed)
     if solver is None:
         solver = "lbfgs" if frame.size <= LARGE else "one_step"
-    found = refine(blind, frame, level, fitted_rows=len(frame), solver=solver)
+    names = list(X.columns) if is_frame(X) else None
+    found = refine(blind, frame, level, fitted_rows=len(frame), solver=solver, names=names)
     result = wrap(found.values.reshape(shape).astype(values.dtype))
     if isinstance(X, torch.Tensor):
         result = torch.from_numpy(result).to(dtype=X.dtype, device=X.device)

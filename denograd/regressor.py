@@ -18,6 +18,12 @@ from denograd.rules import RuleName
 
 Factory = Callable[[int, int], nn.Module]
 
+UNFIT = {
+    "global": "it is for series; use rule='fixed' or 'gauss_newton', or refine a series with denograd.DenoGrad",
+    "map": "it needs a noise level, and every column predicted; use rule='fixed' or 'gauss_newton', or refine "
+    "features and target together beforehand with denograd.denoise(frame, sigma)",
+}
+
 
 def perceptron(inputs: int, targets: int) -> nn.Module:
     """Give the default backbone: a perceptron of 64 and 32 units."""
@@ -54,8 +60,8 @@ class DenoisedRegressor:
         Learning rate of the training.
     batch_size : int
         Rows per step of the training.
-    random_state : int
-        Seed of the backbone's weights and of the order of the rows.
+    random_state : int or None
+        Seed of the backbone's weights and of the order of the rows; None draws one anew for every fit.
 
     Attributes
     ----------
@@ -89,7 +95,7 @@ class DenoisedRegressor:
         epochs: int = 100,
         lr: float = 1e-3,
         batch_size: int = 128,
-        random_state: int = 0,
+        random_state: int | None = 0,
     ):
         self.regressor = regressor
         self.backbone = backbone
@@ -117,6 +123,8 @@ class DenoisedRegressor:
         """
         check_count(epochs=self.epochs, batch_size=self.batch_size)
         check_positive(lr=self.lr)
+        if self.rule in UNFIT:
+            raise ValueError(f"rule={self.rule!r} does not serve here: {UNFIT[self.rule]}")
         values, wrap_X = read(_as_float(X), "X")
         target, wrap_y = read(_as_float(y), "y")
         check_targets(target, len(values))
@@ -203,9 +211,12 @@ class DenoisedRegressor:
 
     def _train(self, X: Array, y: Array) -> nn.Module:
         """Train a fresh backbone with early stopping; the global random state stays as it is."""
-        rng = np.random.default_rng(self.random_state)
+        seed = self.random_state
+        if seed is None:
+            seed = int(np.random.default_rng().integers(2**31))
+        rng = np.random.default_rng(seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
+            torch.manual_seed(seed)
             model = (self.backbone or perceptron)(X.shape[1], y.shape[1])
             order = torch.as_tensor(rng.permutation(len(X)))
             inputs, goals = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)

@@ -17,6 +17,7 @@ from denograd.affine import descend_affine, slope_of
 from denograd.backbone import Predictor, dtype_of, find_layout, frozen
 from denograd.checks import (
     check_count,
+    check_discrete,
     check_memory,
     check_model,
     check_nonnegative,
@@ -37,10 +38,11 @@ CACHE = 4 * 2**20  # bytes
 
 @dataclass(frozen=True)
 class Rule:
-    """An update rule: what runs it, and its parameters with their defaults."""
+    """An update rule: what runs it, its parameters with their defaults, and whether it has gradients to give."""
 
     run: Callable[..., Refined]
     defaults: dict[str, Any]
+    gradients: bool = True
 
 
 def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Refined:
@@ -51,7 +53,7 @@ def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Refi
     ValueError
         For an unknown rule or a parameter out of range.
     TypeError
-        For a parameter that the rule does not have.
+        For a parameter that the rule does not have, or that has no effect beside the others.
     """
     if rule not in RULES:
         near = difflib.get_close_matches(str(rule), RULES) or list(RULES)
@@ -62,6 +64,10 @@ def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Refi
             f"ts_strategy={strategy!r} does not go with rule={rule!r}: 2.0's ts_strategy='window' is "
             "rule='gauss_newton', its ts_strategy='global' is rule='global'"
         )
+    if strategy is not None and not fitted.is_ts:
+        raise TypeError(
+            "ts_strategy is for series, and this is a table: leave it out, or fit with is_ts=True"
+        )
     defaults = RULES[rule].defaults
     for name in given:
         if name not in defaults:
@@ -70,11 +76,32 @@ def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Refi
                 f"{name} has no effect with rule={rule!r}: leave it out, or use "
                 + " or ".join(f"rule={o!r}" for o in owners)
             )
+    _check_effect(rule, given, **common)
+    if common["save_gradients"] is None:
+        common["save_gradients"] = RULES[rule].gradients
+    if rule != "map" and fitted.y is not None:  # `map` can hold a column by its sigma
+        check_discrete(fitted.y)
     settings = {**defaults, **given}
     check_count(max_epochs=settings["max_epochs"])
     if common["batch_size"] is not None:
         check_count(batch_size=common["batch_size"])
     return RULES[rule].run(fitted, **settings, **common)
+
+
+def _check_effect(
+    rule: str, given: dict[str, Any], *, denoise_y: bool, save_gradients: bool | None, **_: Any
+) -> None:
+    """Refuse parameters that the rule has, but that the others leave without effect."""
+    if given.get("solver") == "one_step" and "max_epochs" in given:
+        raise TypeError(
+            "max_epochs has no effect with solver='one_step', a closed form: leave it out, or use solver='lbfgs'"
+        )
+    if save_gradients and not RULES[rule].gradients:
+        raise TypeError(
+            f"save_gradients=True: rule={rule!r} has no gradients per epoch to give, leave it out"
+        )
+    if "eta_y" in given and not denoise_y:
+        raise TypeError("eta_y has no effect with denoise_y=False: leave out one of them")
 
 
 class _Opened(NamedTuple):
@@ -163,15 +190,13 @@ def _descend(rule: str) -> Callable[..., Refined]:
     ) -> Refined:
         check_positive(nrr=nrr)
         check_nonnegative(nr_threshold=nr_threshold, eta_x=eta_x, eta_y=eta_y)
-        if save_gradients:
-            sample = fitted.X[0].size * (fitted.window_size or 1) + (
-                1 if fitted.y is None else fitted.y.shape[1]
-            )
-            what = f"{max_epochs} epochs x {fitted.count} samples x {sample} values"
-            check_memory(4 * max_epochs * fitted.count * sample, what)
         with frozen(fitted.model, fitted.device), Progress(max_epochs, rule, verbose) as progress:
             opened = _open(fitted, rule, batch_size)
             predict, X, y, dtype = opened.predict, opened.X, opened.y, opened.dtype
+            if save_gradients:
+                sample = X[0].numel() * (fitted.window_size or 1) + y.shape[1]
+                what = f"{max_epochs} epochs x {fitted.count} samples x {sample} values"
+                check_memory(dtype.itemsize * max_epochs * fitted.count * sample, what)
             how = Descent(
                 rule=step,
                 ungated_only=rule == "gauss_newton",
@@ -214,12 +239,14 @@ def _minimise(
         raise ValueError(
             "rule='global' refines a series as a whole: fit with is_ts=True, or use 'gauss_newton' here"
         )
-    if save_gradients:
-        values = fitted.X.size + (0 if fitted.y is None else fitted.y.size)
-        check_memory(4 * max_epochs * values, f"{max_epochs} epochs x {values} values")
     with frozen(fitted.model, fitted.device), Progress(max_epochs, "global", verbose) as progress:
         opened = _open(fitted, "global", batch_size)
         predict, X, y, dtype = opened.predict, opened.X, opened.y, opened.dtype
+        if save_gradients:
+            moving = [X, y] if denoise_y and fitted.target_cols is None else [X]
+            values = sum(v.numel() for v in moving)
+            need = sum(v.numel() * v.itemsize for v in moving)
+            check_memory(max_epochs * need, f"{max_epochs} epochs x {values} values")
         how = Joint(
             target_cols=fitted.target_cols,
             mean=opened.mean,
@@ -237,7 +264,7 @@ def _minimise(
     return Refined(X.cpu().numpy(), y.cpu().numpy(), kept.x, kept.y, progress.history)
 
 
-def _map(fitted: Fitted, **settings: Any) -> Refined:
+def _map(fitted: Fitted, *, save_gradients: bool, **settings: Any) -> Refined:
     from denograd.map import transform_map
 
     return transform_map(fitted, **settings)
@@ -250,5 +277,5 @@ RULES = {
         {"nrr": 0.5, "nr_threshold": 0.01, "max_epochs": 100, "eta_x": 1.0, "eta_y": 1.0},
     ),
     "global": Rule(_minimise, {"lam": 1.0, "lr": 0.05, "tol": 1e-7, "max_epochs": 300}),
-    "map": Rule(_map, {"sigma": None, "solver": "lbfgs", "folds": None, "max_epochs": 40}),
+    "map": Rule(_map, {"sigma": None, "solver": "lbfgs", "folds": None, "max_epochs": 40}, gradients=False),
 }

@@ -68,8 +68,10 @@ def test_targets(fit, table):
     y = table[1]
     with pytest.raises(TypeError, match="int64"):
         fit(y=(y > 0).astype(int))
-    with pytest.raises(ValueError, match="discrete"):
+    with pytest.raises(ValueError, match=r"discrete, it has only the values \[0\.0, 1\.0\].*small steps$"):
         fit(y=(y > 0).astype(float))
+    with pytest.raises(TypeError, match=r"int64.*target of classes cannot be refined"):
+        fit(y=y.round().astype(int))
     with pytest.raises(ValueError, match=r"\(n, targets\)"):
         fit(y=np.zeros((300, 1, 1)))
     with pytest.raises(ValueError, match="not both"):
@@ -82,6 +84,23 @@ def test_targets(fit, table):
         fit(y=None).transform()
     with pytest.raises(ValueError, match=r"gives \(64, 1\).*y has 2 target"):
         fit(y=np.stack([y, y], 1)).transform()
+
+
+def test_discrete_targets_however_they_are_named(fit, table, build):
+    X, y = table
+    labels = np.clip(y.round(), -1, 3)
+    with pytest.raises(ValueError, match=r"discrete.*standardise"):
+        fit(y=labels)
+    fit(y=(labels - labels.mean()) / labels.std()).transform(max_epochs=1)
+    fit(y=(10 * y).round()).transform(max_epochs=1)  # a count
+    X = X.copy()
+    X[:, 2] = labels
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    for named in (fit(X=frame, y="c"), fit(X=X, y=None, target_cols=2), fit(X=frame, y=["c"])):
+        for rule in ("fixed", "gauss_newton"):
+            with pytest.raises(ValueError, match="discrete"):
+                named.transform(rule=rule)
+        named.transform(rule="map", sigma=[0.1, 0.1, 0.0, 0.1, 0.1], solver="one_step", verbose=False)
 
 
 def test_windows(fit):
@@ -193,8 +212,28 @@ def test_parameters_of_another_rule_name_the_right_one(fit):
     with pytest.raises(TypeError, match="'window' is rule='gauss_newton'"):
         fit(is_ts=True).transform(ts_strategy="window", rule="global")
     fit(is_ts=True).transform(ts_strategy="window", rule="gauss_newton", max_epochs=1)
+    with pytest.raises(TypeError, match="ts_strategy is for series"):
+        fit().transform(ts_strategy="window", rule="gauss_newton")
     with pytest.raises(TypeError, match="unexpected keyword"):
         fit().transform(nnr=0.1)
+
+
+def test_parameters_without_effect_beside_the_others(fit, table):
+    closed = {"rule": "map", "sigma": 0.1, "solver": "one_step"}
+    with pytest.raises(TypeError, match="max_epochs has no effect with solver='one_step'"):
+        fit().transform(max_epochs=5, **closed)
+    with pytest.raises(TypeError, match=r"save_gradients=True.*no gradients"):
+        fit().transform(save_gradients=True, **closed)
+    for save in (None, False):
+        assert fit().transform(save_gradients=save, **closed)[2:] == ([], [])
+    with pytest.raises(TypeError, match="eta_y has no effect with denoise_y=False"):
+        fit().transform(rule="gauss_newton", eta_y=0.5, denoise_y=False)
+    model = nn.Linear(5, 1)
+    for layout in ("nct", "ntc", "tcn"):
+        with pytest.raises(ValueError, match=f"layout='{layout}' has no effect on a table"):
+            DenoGrad(model, nn.MSELoss(), layout=layout).fit(*table)
+    with pytest.raises(ValueError, match="layout='nct' has no effect with flattening=True"):
+        DenoGrad(model, nn.MSELoss(), layout="nct").fit(*table, is_ts=True, window_size=8, flattening=True)
 
 
 def test_rules(fit):

@@ -1,9 +1,11 @@
 """Ours against the released packages, wherever these can run at all."""
 
+import copy
 import itertools
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from denograd import DenoGrad
@@ -115,6 +117,19 @@ def test_gauss_newton_on_a_table(release, build, table, targets, denoise_y, etas
     assert_same(release("2.0.0")(model, X, y, {}, how), ours, largest=0.5)
 
 
+@pytest.mark.parametrize("tau", [0.5, 50.0])
+def test_gauss_newton_gates_close(release, build, table, series, tau):
+    how = {"max_epochs": EPOCHS, "batch_size": 100, "nr_threshold": tau}
+    windows = {"is_ts": True, "window_size": 8}
+    for X, y, fit in ((*table, {}), (series, series[:, 0].copy(), windows)):
+        model = build("lstm" if fit else "mlp", X.shape[1])
+        theirs = release("2.0.0")(model, X, y, fit, how | ({"ts_strategy": "window"} if fit else {}))
+        ours = refine(model, X, y, fit, how | {"rule": "gauss_newton"})
+        assert_same(theirs, ours, largest=0.5)
+        assert len(ours[2]) == len(theirs[2]) == (1 if tau == 50.0 else EPOCHS)
+        assert np.array_equal(ours[0], X) == (tau == 50.0)
+
+
 CASES = list(itertools.product(("mlp", *KINDS), SPACINGS, ("y", "targets", "cols"), (True, False)))
 
 
@@ -137,6 +152,22 @@ def test_gauss_newton_on_a_series(release, build, series, kind, spacing, target,
     assert_same(theirs, refine(model, series, y, fit, how | {"rule": "gauss_newton"}), largest=0.5)
 
 
+def objective(model, series, y, fit, how, refined):
+    """What `global` minimises, in float64: mean squared residual + lam * mean squared displacement."""
+    window, stride, cols = fit["window_size"], fit["stride"], fit.get("target_cols")
+    X = np.asarray(refined[0], dtype=float).reshape(series.shape)
+    Y = X[:, cols] if cols else np.asarray(refined[1], dtype=float).reshape(len(X), -1)
+    goals = Y[window + fit["future"] - 1 :: stride]
+    windows = np.lib.stride_tricks.sliding_window_view(X, window, 0)[::stride][: len(goals)]
+    x = torch.tensor(windows.transpose(0, 2, 1).copy())
+    x = x.flatten(1) if "flattening" in fit else x.transpose(1, 2) if hasattr(model, "conv") else x
+    with torch.no_grad():
+        prediction = copy.deepcopy(model).double()(x).numpy()
+    moved = [X - series] if cols or not how["denoise_y"] else [X - series, Y - y.reshape(Y.shape)]
+    away = sum((m**2).sum() for m in moved) / sum(m.size for m in moved)
+    return ((prediction.reshape(goals.shape) - goals) ** 2).mean() + how["lam"] * away
+
+
 @pytest.mark.parametrize(("kind", "spacing", "target", "denoise_y"), CASES)
 def test_global_on_a_series(release, build, series, kind, spacing, target, denoise_y):
     model, y, fit = series_case(build, series, kind, spacing, target)
@@ -144,6 +175,8 @@ def test_global_on_a_series(release, build, series, kind, spacing, target, denoi
     theirs = release("2.0.0")(model, series, y, fit, how)
     ours = refine(model, series, y, fit, how | {"rule": "global"})
     assert_same(theirs, ours, close=1e-4, share=0.99)
+    J = [objective(model, series, y, fit, how, refined) for refined in (theirs, ours)]
+    assert J[1] == pytest.approx(J[0], rel=1e-5)
     for a, b in zip(theirs[2], ours[2], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert len(theirs[3]) == len(ours[3])

@@ -1,6 +1,7 @@
 """The estimator's promises: what goes in comes out, nothing else changes."""
 
 import importlib
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+import denograd
 from denograd import DenoGrad, checks
 
 RULES = ("fixed", "gauss_newton", "global")
@@ -248,11 +250,10 @@ def test_history(case, rule):
     displacements = [h["displacement"] for h in fitted.history_]
     assert displacements[0] > 0
     assert all(h["seconds"] > 0 for h in fitted.history_)
+    assert fitted.history_[-1]["residual"] < fitted.history_[0]["residual"]
+    assert all(0 < h["moved"] <= 1 for h in fitted.history_)
     if rule == "global":
         assert fitted.history_[-1]["objective"] < fitted.history_[0]["objective"]
-    else:
-        assert fitted.history_[-1]["residual"] < fitted.history_[0]["residual"]
-        assert all(0 < h["moved"] <= 1 for h in fitted.history_)
 
 
 def test_the_first_figures_are_those_of_the_observed_data(build, table):
@@ -266,6 +267,17 @@ def test_the_first_figures_are_those_of_the_observed_data(build, table):
     assert first["residual"] == pytest.approx(residual.mean(), rel=1e-5)
     assert first["moved"] == pytest.approx((residual > 0.5).mean())
     assert first["displacement"] == pytest.approx(0.05 * first["moved"], rel=1e-4)
+
+
+def test_the_residual_of_global_is_that_of_all_windows(build, series):
+    model = build("lstm", 3)
+    fitted = denoiser(model).fit(series, series[:, 0], **SERIES)
+    fitted.transform(rule="global", batch_size=13, **quiet())
+    with torch.no_grad():
+        prediction = model(torch.tensor(series).unfold(0, 8, 1)[:-1].transpose(1, 2))[:, 0].numpy()
+    first = fitted.history_[0]
+    assert first["residual"] == pytest.approx(np.abs(prediction - series[8:, 0]).mean(), rel=1e-5)
+    assert first["moved"] == 1.0
 
 
 def test_nothing_is_printed(build, table, capfd):
@@ -294,6 +306,22 @@ def test_gradients_that_do_not_fit_are_refused(build, table, monkeypatch):
     fitted.transform(save_gradients=False, **quiet())
 
 
+@pytest.mark.parametrize("denoise_y", [True, False])
+@pytest.mark.parametrize("target", ["apart", "cols"])
+@pytest.mark.parametrize(("weights", "dtypes"), [("double", "ff"), ("float", "dd"), ("double", "fd")])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_need_is_what_is_kept(build, series, monkeypatch, rule, weights, dtypes, target, denoise_y):
+    needs = []
+    monkeypatch.setattr("denograd.rules.check_memory", lambda need, what: needs.append(need))
+    model = getattr(build("lstm", 3), weights)()
+    y = series[:, 0].astype(dtypes[1]) if target == "apart" else None
+    fitted = denoiser(model).fit(
+        series.astype(dtypes[0]), y, **SERIES, target_cols=None if target == "apart" else [0]
+    )
+    _, _, grad_x, grad_y = fitted.transform(rule=rule, denoise_y=denoise_y, **quiet())
+    assert needs == [sum(g.nbytes for g in (*grad_x, *grad_y))]
+
+
 def test_available_memory_is_a_sensible_figure():
     free = checks.available_bytes()
     assert free is None or 1e6 < free < 1e15
@@ -315,9 +343,8 @@ def test_it_needs_neither_pandas_nor_scikit_learn():
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
-def test_docstrings_are_true():
+@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(denograd.__path__)])
+def test_docstrings_are_true(module):
     import doctest
 
-    for name in ("estimator", "windows", "regressor", "steps"):
-        module = importlib.import_module(f"denograd.{name}")
-        assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(importlib.import_module(f"denograd.{module}")).failed == 0

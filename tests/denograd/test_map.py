@@ -1,16 +1,17 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from denograd import BlindSpot, DenoGrad
+from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, denoise
 from denograd.error_scale import error_scale, noise_bound
 from denograd.map import refine
 from denograd.map_core import HUBER, Question, _minimise, one_step, stein_error
-from denograd.noise_level import NoiseLevelMissing, wavelet_level
+from denograd.noise_level import wavelet_level
 
 RNG = np.random.default_rng
 
@@ -231,6 +232,27 @@ def test_no_level_names_the_bounds():
         assert f"{bound:.4g}" in str(error.value)
 
 
+def test_no_level_names_the_columns_of_a_frame():
+    _, noisy = curve()
+    frame = pd.DataFrame(noisy, columns=["price", "volume", "rate"])
+    with pytest.raises(NoiseLevelMissing, match=r"\{price: .*, volume: .*, rate: [\d.]+\}") as error:
+        denoise(frame, kind="series", hidden=0)
+    assert list(error.value.bound) == ["price", "volume", "rate"]
+    fitted = DenoGrad(nn.Linear(3, 1), nn.MSELoss(), "cpu").fit(frame, pd.Series(noisy[:, 0], name="goal"))
+    with pytest.raises(NoiseLevelMissing, match=r"\{goal: "):
+        fitted.transform(rule="map", verbose=False)
+    named = DenoGrad(nn.Linear(3, 1), nn.MSELoss(), "cpu").fit(frame, "rate")
+    with pytest.raises(NoiseLevelMissing, match=r"\{rate: "):
+        named.transform(rule="map", verbose=False)
+
+
+def test_many_bounds_are_not_all_listed():
+    noisy = RNG(0).normal(size=(100, 25))
+    with pytest.raises(NoiseLevelMissing, match=r"9: [\d.]+, and 15 more") as error:
+        denoise(noisy, hidden=0)
+    assert len(error.value.bound) == 25
+
+
 def test_unknown_solver():
     _, noisy, blind = fitted("series", hidden=0)
     with pytest.raises(ValueError, match="solver must be one of lbfgs, one_step"):
@@ -304,10 +326,21 @@ def test_a_forecaster_serves_as_a_backbone(solver, flat):
     assert_array_equal(y, X)
     assert (grad_x, grad_y) == ([], [])
     assert_array_equal(model.layer.weight.detach(), weights.detach())
+    history = denoiser.history_
+    assert {"moved", "residual", "displacement", "seconds"} <= set(history[0])
+    assert 0 < history[-1]["moved"] <= 1
     if solver == "lbfgs":
-        assert {"moved", "residual", "displacement", "seconds"} <= set(denoiser.history_[0])
+        # one record per iteration, none of the probe's
+        assert [h["epoch"] for h in history] == list(range(1, len(history) + 1))
+        assert 5 < len(history) <= 40
+        objective = [h["objective"] for h in history]
+        assert objective == sorted(objective, reverse=True)
     else:
         assert_array_equal(X[:8], noisy[:8])  # no window lies behind them
+        moved = np.linalg.norm(X - noisy, axis=1)
+        assert_allclose(history[0]["displacement"], moved.mean())
+        assert_allclose(history[0]["moved"], (moved > 0).mean())
+        assert len(history) == 1
 
 
 def test_the_closed_form_of_a_forecaster_is_causal():

@@ -53,6 +53,8 @@ def test_same_seed_same_model_and_the_random_state_is_untouched(diabetes):
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(one.X_, two.X_)
     assert not np.array_equal(one.X_, small(random_state=1).fit(X, y).X_)
+    anew = [small(random_state=None).fit(X, y).X_ for _ in range(2)]
+    assert not np.array_equal(*anew)
     assert one.X_.columns.equals(X.columns)
     assert one.X_.shape == X.shape
     assert not np.allclose(one.X_, X)
@@ -76,5 +78,12 @@ def test_wrong_parameters_are_refused(diabetes):
         small().predict(X)
     with pytest.raises(ValueError, match="discrete"):
         small().fit(X, (y > 100).astype(float))
+
+    def never(inputs, targets):
+        raise AssertionError("no backbone is to be built")
+
+    for rule, way in {"map": r"denograd\.denoise", "global": "'fixed' or 'gauss_newton'"}.items():
+        with pytest.raises(ValueError, match=f"rule='{rule}' does not serve here.*{way}"):
+            small(rule=rule, backbone=never).fit(X, y)
     with pytest.raises(ValueError, match="epochs must be"):
         small(epochs=0).fit(X, y)
