@@ -22,6 +22,9 @@ Refine = Literal["both", "features", "target"]
 Rule = Literal["fixed", "gauss_newton", "global"]
 Level = Literal["known", "blind_spot", "wavelet"]
 
+TRAILING = (401, 100)
+"""Steps over which a forecast's recent squared error is averaged."""
+
 
 class DenoGradRule:
     """One of the published update rules, driven by the pipeline's backbone.
@@ -106,7 +109,45 @@ class DenoGradRule:
         )
 
 
-class DenoGradMap:
+class _Levelled:
+    """What the two forms of the rule `map` share: a noise level, and what may move."""
+
+    levels: tuple[str, ...] = get_args(Level)
+
+    def __init__(self, sigma: Level | float, refine: Refine) -> None:
+        if refine not in get_args(Refine):
+            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
+        if sigma not in self.levels and not (isinstance(sigma, int | float) and sigma > 0):
+            raise ValueError(f"sigma must be positive or one of {', '.join(self.levels)}, got {sigma!r}")
+        self.sigma = sigma
+        self.refine = refine
+        self._problem = Problem()
+
+    def skip(self, problem: Problem) -> str | None:
+        """Without a noise level there is nothing to weigh the backbone against."""
+        if self.sigma == "known" and not problem.sigma and not problem.sigma_target:
+            return "no noise level: none was injected and none is given"
+        if self.sigma == "wavelet" and problem.kind == "tabular":
+            return "a noise level can be estimated from wavelets in a series only"
+        return None
+
+    def _level(self, columns: int, has_target: bool) -> Array | str:
+        """Noise level of every column, 0 holding it; or how to estimate it."""
+        problem, series = self._problem, self._problem.kind == "series"
+        if self.sigma == "known":
+            features, target = problem.sigma or 0.0, problem.sigma_target
+            target = features if target is None else target
+        elif isinstance(self.sigma, str):
+            return self.sigma
+        else:
+            features = target = float(self.sigma)
+        level = np.full(columns, 0.0 if self.refine == "target" else features)
+        if series or has_target:
+            level[0 if series else -1] = 0.0 if self.refine == "features" else target
+        return level
+
+
+class DenoGradMap(_Levelled):
     """The rule `map` with its blind-spot backbone, which it trains itself.
 
     Parameters
@@ -132,22 +173,9 @@ class DenoGradMap:
         solver: Solver = "lbfgs",
         max_epochs: int = 40,
     ) -> None:
-        if refine not in get_args(Refine):
-            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
-        if sigma not in get_args(Level) and not (isinstance(sigma, int | float) and sigma > 0):
-            raise ValueError(f"sigma must be positive or one of {', '.join(get_args(Level))}, got {sigma!r}")
-        self.sigma = sigma
-        self.refine = refine
+        super().__init__(sigma, refine)
         self.solver = solver
         self.max_epochs = max_epochs
-
-    def skip(self, problem: Problem) -> str | None:
-        """Without a noise level there is nothing to weigh the backbone against."""
-        if self.sigma == "known" and not problem.sigma and not problem.sigma_target:
-            return "no noise level: none was injected and none is given"
-        if self.sigma == "wavelet" and problem.kind == "tabular":
-            return "a noise level can be estimated from wavelets in a series only"
-        return None
 
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
         """Train the blind-spot backbone on the rows of `X` (and of `y`)."""
@@ -186,43 +214,41 @@ class DenoGradMap:
         }
         return unstack(found.values, y, info)
 
-    def _level(self, columns: int, has_target: bool) -> Array | str:
-        """Noise level of every column, 0 holding it; or how to estimate it."""
-        problem, series = self._problem, self._problem.kind == "series"
-        if self.sigma == "known":
-            features, target = problem.sigma or 0.0, problem.sigma_target
-            target = features if target is None else target
-        elif isinstance(self.sigma, str):
-            return self.sigma
-        else:
-            features = target = float(self.sigma)
-        level = np.full(columns, 0.0 if self.refine == "target" else features)
-        if series or has_target:
-            level[0 if series else -1] = 0.0 if self.refine == "features" else target
-        return level
 
-
-class DenoGradMapForecast:
+class DenoGradMapForecast(_Levelled):
     """The rule `map` in closed form with a forecasting backbone: no value sees its own future.
 
-    The backbone predicts every channel of a step from the window before it. With V its mean squared error on
-    the validation part and ``s^2 = max(V - sigma^2, V / 10)`` a value moves by
-    ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``, r being forecast minus value.
+    The backbone predicts every channel of a step from the window before it. With r forecast minus value, V the
+    mean of r^2 on the validation part, V(t) the largest of V and the means of the last 401 and the last 100 r^2,
+    and ``s^2 = max(V(t) - sigma^2, V(t) / 10)``, a value moves by
+    ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``. A drifting series makes a backbone worse with
+    time, and a step harms where the true V exceeds twice the one it reckons with: the mean over 401 steps alone
+    is that late.
+
+    Parameters
+    ----------
+    sigma : "known" or float
+        Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
+        the denoiser is skipped where there is none.
+    refine : {"both", "features", "target"}
+        What may move.
     """
 
+    levels = ("known",)
     needs_backbone = True
     backbone_outputs = "all"
     features_only = False
     causal = True
     sequential = True
 
+    def __init__(self, sigma: Literal["known"] | float = "known", refine: Refine = "both") -> None:
+        super().__init__(sigma, refine)
+
     def skip(self, problem: Problem) -> str | None:
         """A table has no past, and without a noise level there is nothing to weigh the forecast against."""
         if problem.kind == "tabular":
             return "a table has no past to forecast from"
-        if not problem.sigma:
-            return "no noise level: none was injected"
-        return None
+        return super().skip(problem)
 
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
         """Take the backbone that forecasts all channels, and its error on the validation part."""
@@ -235,15 +261,23 @@ class DenoGradMapForecast:
 
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
         """Refine the steps of `X`; the first window has no forecast and stays."""
-        X, window, known = stack(X, y), self._problem.window, self._problem.sigma or 0.0
+        X, window = stack(X, y), self._problem.window
         residual = predict(self._backbone.module, as_tensor(window_view(X, window))).numpy() - X[window:]
-        sigma = np.full(X.shape[1], known)
-        if self._problem.sigma_target is not None:
-            sigma[0] = self._problem.sigma_target
-        sigma = np.minimum(sigma, np.sqrt((1 - LEAST_SHARE) * self._mse))
-        scale = np.sqrt(np.maximum(self._mse - sigma**2, LEAST_SHARE * self._mse))
+        variance = np.maximum.reduce(
+            [np.broadcast_to(self._mse, residual.shape), *(trailing_mean(residual**2, n) for n in TRAILING)]
+        )
+        sigma = np.minimum(self._level(X.shape[1], True), np.sqrt((1 - LEAST_SHARE) * variance))
+        scale = np.sqrt(np.maximum(variance - sigma**2, LEAST_SHARE * variance))
         refined = X.copy()
         refined[window:] += np.where(
             scale > 0, one_step(residual, np.where(scale > 0, scale, 1.0), sigma), 0.0
         )
         return unstack(refined, y)
+
+
+def trailing_mean(values: Array, steps: int, least: int = 100) -> Array:
+    """Mean of the last `steps` rows, the row itself among them; 0 where there are fewer than `least` so far."""
+    total = np.cumsum(values, axis=0, dtype=float)
+    count = np.minimum(np.arange(1, len(values) + 1), steps)[:, None]
+    total[steps:] -= total[:-steps].copy()
+    return np.where(count >= least, total / count, 0.0)

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 
 from baselines.base import Problem
 from experiments.config import CONF, as_config, register
-from experiments.denoisers import DenoGradMap, DenoGradRule
+from experiments.denoisers import DenoGradMap, DenoGradMapForecast, DenoGradRule, trailing_mean
+from experiments.errors import DatasetMissing
 from experiments.models.mlp import MLP
 from experiments.models.training import Backbone, History
 from experiments.pipeline import Run
@@ -62,10 +63,11 @@ def test_map_says_why_it_is_skipped_without_a_level():
     assert "series" in DenoGradMap(sigma="wavelet").skip(Problem("tabular"))
 
 
+@pytest.mark.parametrize("denoiser", [DenoGradMap, DenoGradMapForecast])
 @pytest.mark.parametrize("bad", [{"sigma": -1.0}, {"sigma": "guess"}, {"refine": "nothing"}])
-def test_map_refuses_bad_parameters(bad):
+def test_map_refuses_bad_parameters(denoiser, bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
-        DenoGradMap(**bad)
+        denoiser(**bad)
 
 
 @pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
@@ -128,3 +130,95 @@ def test_no_refined_value_depends_on_the_future(tmp_path):
     before, after = method.denoise(task.X, causal=True).X, method.denoise(changed, causal=True).X
     assert (before[:600] == after[:600]).all()
     assert (before[600:] != after[600:]).any()
+
+
+class LastStep(torch.nn.Module):
+    """Forecasts what it saw last."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.one * x[:, -1]
+
+
+def lagging(valid_mse):
+    """What the harness hands over: a backbone for all channels, and its error on the validation part."""
+    backbone = Backbone(LastStep(), "series", 6, "all", History())
+
+    class Provider:
+        def __call__(self, outputs):
+            return backbone
+
+        def valid_mse(self, outputs):
+            return np.asarray(valid_mse)
+
+    return Provider()
+
+
+def drifting(n=1600, sigma=0.05, seed=0):
+    """Two channels that keep still at first and then climb ever faster."""
+    climb = 6e-8 * np.clip(np.arange(n) - 700, 0, None) ** 3
+    clean = np.column_stack([climb, -climb])
+    return clean, clean + sigma * np.random.default_rng(seed).normal(size=clean.shape)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_forecasts_do_no_harm_where_a_series_drifts(seed):
+    clean, noisy = drifting(seed=seed)
+    V = ((noisy[1:700] - noisy[:699]) ** 2).mean(axis=0)
+    problem = Problem("series", sigma=0.05, window=6, backbone=lagging(V))
+    refined = DenoGradMapForecast().fit(noisy, problem=problem).denoise(noisy, causal=True).X
+    for rows in (slice(900, None), slice(1280, None)):
+        left = ((refined - clean)[rows] ** 2).sum(axis=0) / ((noisy - clean)[rows] ** 2).sum(axis=0)
+        assert left.max() < 1.005
+    assert ((refined - clean)[:700] ** 2).sum() < 0.8 * ((noisy - clean)[:700] ** 2).sum()
+
+
+def test_forecasts_do_no_harm_on_stock_prices(tmp_path):
+    run = run_of(
+        tmp_path,
+        "dataset=microsoft_stock",
+        "protocol=[deployable]",
+        "backbone=dlinear",
+        "profile.rows=null",
+        "profile.backbone_epochs=8",
+        "denoiser=[identity,denograd_map_forecast]",
+    )
+    try:
+        task = run.task("deployable", 0)
+    except DatasetMissing:
+        pytest.skip("needs microsoft_stock: name its folder in DENOGRAD_DATA")
+    trial = list(run.trials())[-1]
+    trial.denoised()
+    rows = task.split.test
+    refined, noise = trial.refined.X_test[rows] - task.clean_X[rows], task.X[rows] - task.clean_X[rows]
+    assert ((refined**2).sum(axis=0) / (noise**2).sum(axis=0)).max() < 1.005
+
+
+def test_trailing_mean_looks_back_only():
+    values = np.arange(600.0)[:, None]
+    found = trailing_mean(values, 401)[:, 0]
+    assert (found[:99] == 0).all()
+    assert found[[99, 300, 599]] == pytest.approx([49.5, 150.0, 399.0])
+    assert trailing_mean(values[:50], 401).max() == 0
+
+
+@pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
+def test_forecasts_move_what_they_are_told(refine, moves):
+    _, noisy = waves()
+    for sigma, known in (("known", 0.3), (0.3, None)):
+        problem = Problem("series", sigma=known, window=6, backbone=lagging([0.5, 0.5, 0.5]))
+        method = DenoGradMapForecast(sigma, refine)
+        assert method.skip(problem) is None
+        moved = np.abs(method.fit(noisy, problem=problem).denoise(noisy).X - noisy).max(axis=0) > 0
+        assert (moved[0], moved[1]) == moves
+
+
+def test_forecasts_need_a_level_somewhere_and_a_past():
+    method = DenoGradMapForecast()
+    assert "no noise level" in method.skip(Problem("series", sigma_target=0.0))
+    assert "no noise level" in method.skip(Problem("series"))
+    assert method.skip(Problem("series", sigma_target=0.2)) is None
+    assert "no past" in method.skip(Problem("tabular", sigma=0.2))
