@@ -58,7 +58,7 @@ def load(folder: Path) -> pd.DataFrame:
     try:
         parts.append(frame(Store(folder, read_only=True).cells()))
     except SchemaMismatch as error:
-        raise ArchiveUnreadable(f"{folder / 'cells'}: {error}") from error
+        raise ArchiveUnreadable(str(error)) from error
     if archive.is_file():
         parts.append(_read(archive))
     cells = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

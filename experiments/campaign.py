@@ -25,6 +25,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,9 +43,10 @@ from experiments.drive import drive
 from experiments.engines import ENGINES, EngineConf, SlurmConf, make_engine
 from experiments.engines.claims import running
 from experiments.errors import HarnessError, UnknownName
-from experiments.run import CellsFailed, checked, listed
+from experiments.overrides import checked, explained
+from experiments.run import CellsFailed, listed
 from experiments.schedule import Plan, duration, plan
-from experiments.spec import Cell
+from experiments.spec import Cell, SchemaMismatch
 from experiments.store import Store
 
 AXES = ("dataset", "protocol", "denoiser", "regressor", "repetition", "noise", "sigma")
@@ -239,7 +241,7 @@ def configurations(name: str, overrides: Sequence[str]) -> list[Config]:
                 try:
                     configs.append(as_config(compose("config", overrides=one)))
                 except (HydraException, OmegaConfBaseException) as error:
-                    raise BadConfig(f"{' '.join(one)}: {error}") from error
+                    raise explained(error, one) from error
     return configs
 
 
@@ -281,7 +283,8 @@ def _elsewhere(store: Store) -> Iterator[Cell]:
     """Cells of the other campaigns beside this one: their times are a guide as well."""
     for folder in sorted(store.root.parent.glob("*/cells")):
         if folder.parent != store.root:
-            yield from Store(folder.parent, read_only=True).cells()
+            with suppress(SchemaMismatch):
+                yield from Store(folder.parent, read_only=True).cells()
 
 
 def _terminated(*_: object) -> NoReturn:

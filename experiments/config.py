@@ -11,6 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.errors import HarnessError
+from experiments.resources import machine
 
 PROTOCOLS = {"paper", "deployable"}
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -114,14 +115,39 @@ def as_config(node: DictConfig) -> Config:
         names[group] = list(getattr(config, group))
     for key, given in names.items():
         for name in given:
-            if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name):
-                raise BadConfig(
-                    f"{key} must be a plain name, since files are named after it: letters, digits, _ and -. "
-                    f"Got '{name}'"
-                )
+            plain_name(key, name)
     if unknown := set(config.protocol) - PROTOCOLS:
         raise BadConfig(f"protocol must be among {', '.join(sorted(PROTOCOLS))}, got '{unknown.pop()}'")
     for key, value in vars(config.profile).items():
         if isinstance(value, int) and value < 1:
             raise BadConfig(f"profile.{key} must be at least 1, got {value}")
     return config
+
+
+def plain_name(key: str, name: str) -> str:
+    """A name that files and folders may have: it leads nowhere else.
+
+    Raises
+    ------
+    BadConfig
+        For any other.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name):
+        raise BadConfig(
+            f"{key} must be a plain name, since files are named after it: letters, digits, _ and -. Got '{name}'"
+        )
+    return name
+
+
+def threads_fit(threads: int) -> None:
+    """Refuse more threads than this machine, which is to do the work, has cores.
+
+    Raises
+    ------
+    BadConfig
+    """
+    cores = int(machine()["cores"])
+    if threads > cores:
+        raise BadConfig(
+            f"threads={threads} is more than the {cores} cores of this machine: use at most {cores}"
+        )

@@ -24,6 +24,10 @@ RETRY_BUSY_S = 2.0
 """How long to wait before asking again for units that another campaign has."""
 
 
+ENOUGH = 0.03
+"""Share of the estimated time after which it is compared with the time it took."""
+
+
 @dataclass
 class Progress:
     """How far a campaign is: a bar on a terminal, else a line per finished cell.
@@ -76,12 +80,12 @@ class Progress:
 
     @property
     def left(self) -> str:
-        """The time left, by the estimate and by how good it was so far."""
-        remaining = max(0.0, self.seconds - self._passed)
-        spent = time.monotonic() - self._start
-        if self._passed > 0 and spent > 5:
-            return duration(remaining * spent / self._passed)
-        return f"about {duration(remaining / self.slots)}"
+        """The time left, by the estimate and, once a share of it has passed, by how good it was so far."""
+        remaining = max(0.0, self.seconds - self._passed) / self.slots
+        if self._passed < ENOUGH * self.seconds:  # starting up would count for too much
+            return f"about {duration(remaining)}"
+        error = (time.monotonic() - self._start) * self.slots / self._passed
+        return duration(remaining * min(max(error, 1 / 3), 3.0))
 
     def close(self) -> None:
         self._bar.close()

@@ -33,11 +33,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from experiments.config import CONF, BadConfig, Config, as_config, register
+from experiments.config import CONF, BadConfig, Config, as_config, register, threads_fit
 from experiments.errors import HarnessError, UnknownName
 from experiments.frames import frame, results
+from experiments.overrides import checked, explained
 from experiments.pipeline import Run
-from experiments.run import checked
 from experiments.spec import Cell
 from experiments.store import Store
 
@@ -88,6 +88,7 @@ def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
     plan = load_search(name)
     wanted = plan["trials"] if trials is None else trials
     first = configure(plan, {}, overrides)
+    threads_fit(first.threads)
     study = open_study(name, plan, first)
     failed = 0
     done = sum(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
@@ -145,7 +146,7 @@ def configure(plan: dict[str, Any], parameters: dict[str, Any], overrides: Seque
             )
             return as_config(node)
     except (HydraException, OmegaConfBaseException) as error:
-        raise BadConfig(f"{' '.join([*overrides, *fixed])}: {error}") from error
+        raise explained(error, [*overrides, *fixed]) from error
 
 
 def open_study(name: str, plan: dict[str, Any], config: Config) -> optuna.Study:

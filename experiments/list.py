@@ -21,7 +21,7 @@ GROUPS = ("dataset", "noise", "backbone", "denoiser", "regressor", "protocol", "
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the groups asked for, all of them by default."""
+    """Print the groups asked for, all of them by default; 1 for a data folder that is none."""
     parser = argparse.ArgumentParser(prog="python -m experiments.list", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"any of {', '.join(GROUPS)}; default all")
     parser.add_argument(
@@ -31,9 +31,13 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(arguments.groups) - set(GROUPS))
     if unknown:
         parser.error(f"unknown group {', '.join(unknown)}: there are {', '.join(GROUPS)}")
-    for group in arguments.groups or GROUPS:
-        rows = list(_datasets(arguments.data_dir) if group == "dataset" else _components(group))
-        _print_table(group, rows)
+    try:
+        for group in arguments.groups or GROUPS:
+            rows = list(_datasets(arguments.data_dir) if group == "dataset" else _components(group))
+            _print_table(group, rows)
+    except HarnessError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

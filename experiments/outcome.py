@@ -12,16 +12,17 @@ from experiments import render
 from experiments.pipeline import Run
 from experiments.spec import Cell
 from experiments.store import write_atomically
-from experiments.tables import run_tables
+from experiments.tables import error_tables, run_tables
 
 
 def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
-    """Print the tables of a run and write them, and the figure, beside its cells."""
+    """Print the tables of a run and write them, those of the errors and the figure, beside its cells."""
     folder = run.store.root / "outcomes" / _folder(run)
-    tables = run_tables(cells)
+    shown = run_tables(cells)
     written: list[Path] = []
-    for table in tables:
+    for table in shown:
         print(render.text(table, ansi=sys.stdout.isatty()))
+    for table in (*shown, *error_tables(cells)):
         for suffix, text in (("csv", render.csv(table)), ("md", render.markdown(table))):
             path = folder / f"{table.name}.{suffix}"
             write_atomically(path, text.encode())

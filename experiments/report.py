@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from experiments import archive, document
+from experiments.config import plain_name
 from experiments.document import Folded, Grid, Picture, Section
 from experiments.errors import HarnessError
 from experiments.frames import Results, results
@@ -83,7 +84,7 @@ def parse(arguments: Sequence[str]) -> Options:
 
     Raises
     ------
-    BadOption
+    BadOption, BadConfig
         For an unknown key (near names shown) or a value that does not fit.
     """
     given: dict[str, str | bool] = {}
@@ -99,7 +100,7 @@ def parse(arguments: Sequence[str]) -> Options:
                 raise BadOption(f"figures is true or false, got '{value}'")
             given[key] = value.lower() == "true"
         else:
-            given[key] = value
+            given[key] = plain_name(key, value) if key == "campaign" else value
     return Options(**given)  # type: ignore[arg-type]  # the keys are Options' own
 
 

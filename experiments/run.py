@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-import difflib
-import re
+import os
 import sys
-from dataclasses import fields
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from experiments.config import CONF, Config, as_config, register
+from experiments.config import CONF, Config, as_config, register, threads_fit
 from experiments.errors import HarnessError
 from experiments.outcome import write_outcome
+from experiments.overrides import GROUPS, checked_line, choices_of, config_folders, explained
 from experiments.pipeline import Run
 from experiments.spec import Cell
 from experiments.store import Store
 
+HELP = """Refine a dataset with every selected denoiser and measure what it is worth.
+
+Examples
+  python -m experiments.run +dataset=ett profile=quick
+  python -m experiments.run dataset=parkinsons noise.sigma=0.2 'denoiser=[identity,denograd_fixed,pca]'
+  python -m experiments.run -m +dataset=diabetes,nasdaq noise=none,gaussian
+
+Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]'; `python -m experiments.list` explains each)
+{groups}
+
+Options (override with KEY=VALUE; `--cfg job` shows the values in force)
+  campaign=runs        folder under results_dir that keeps the cells; a second call computes what is missing
+  repetitions=1        each draws its own split and noise
+  results_dir=results  where results go
+  data_dir=PATH        a folder that already has the data files (or the variable DENOGRAD_DATA)
+  device=auto          auto, cpu or cuda
+  threads=1            per process; at most the cores
+  keep_arrays=true     keep the refined data beside the cells
+  figure=true          draw the run's figure
+  fail_fast=false      stop at the first failing cell and show its traceback
+  allow_targets=[]     further packages whose classes a _target_ may name
+  noise.sigma=0.05     level of the noise in standard deviations of a column
+  profile.rows=N       cap the rows; profile.*_epochs cap the epochs
+  -m                   sweep over comma-separated values
+  --cfg job            print the configuration and stop
+  --config-dir PATH    a folder with further members of the groups, such as PATH/denoiser/halve.yaml
+"""
 _exit_code = 0
 
 
@@ -38,16 +68,24 @@ def main(argv: list[str] | None = None) -> int:
     global _exit_code
     _exit_code = 0
     arguments = sys.argv[1:] if argv is None else argv
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # it then raises, where it would print and exit
     try:
         if not (CONF / "config.yaml").is_file():
             raise HarnessError(
                 f"no configuration in {CONF}: the harness runs from a checkout of the project, which holds conf/"
             )
-        sys.argv = [sys.argv[0], *(checked(argument) for argument in arguments)]
+        if {"-h", "--help"} & set(arguments):
+            print(help_text(arguments), end="")
+            return 0
+        sys.argv = [sys.argv[0], *checked_line(arguments)]
         register()
-        _hydra_main()
+        try:
+            _hydra_main()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explained(error, arguments) from error
     except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if not _exit_code:  # a run of a sweep has told it already
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted. Finished cells are stored; the same command goes on from there.", file=sys.stderr)
@@ -78,6 +116,7 @@ def run_once(config: Config) -> None:
     HarnessError
         For bad input.
     """
+    threads_fit(config.threads)
     store = Store(Path(config.results_dir) / config.campaign)
     run = Run(config, store)
     cells = run.execute()
@@ -87,6 +126,21 @@ def run_once(config: Config) -> None:
         raise CellsFailed(
             f"{len(failed)} of {len(cells)} cells failed; the next call tries them again:\n{listed(failed)}"
         )
+
+
+def help_text(arguments: Sequence[str]) -> str:
+    """What ``--help`` prints, the groups' members with it."""
+    folders = config_folders(arguments)
+    lines = [
+        textwrap.fill(
+            ", ".join(choices_of(group, folders)),
+            100,
+            initial_indent=f"  {group:10s} ",
+            subsequent_indent=" " * 13,
+        )
+        for group in GROUPS
+    ]
+    return HELP.replace("{groups}", "\n".join(lines))
 
 
 def listed(failed: list[Cell]) -> str:
@@ -108,29 +162,6 @@ def listed(failed: list[Cell]) -> str:
             )
             lines.append(f"    {' / '.join(axis for axis in axes if axis)} ({cell.key[:12]})")
     return "\n".join(lines)
-
-
-def checked(argument: str) -> str:
-    """Accept ``+dataset=ett`` as ``dataset=ett``, and answer an unknown name with the near ones."""
-    match = re.fullmatch(r"(\+{0,2})([A-Za-z_]\w*)(=)(.*)", argument, flags=re.DOTALL)
-    if not match:
-        return argument
-    _, key, _, value = match.groups()
-    known = [field.name for field in fields(Config)]
-    groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
-    if key not in known and key not in groups and key != "hydra":
-        near = difflib.get_close_matches(key, known + groups, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(sorted(known))}."
-        raise HarnessError(f"unknown key '{key}' in '{argument}'. {hint}")
-    if key not in groups:
-        return argument
-    choices = sorted(path.stem for path in (CONF / key).glob("*.yaml"))
-    for name in re.split(r"[,\[\]\s]+", value):
-        if name and re.fullmatch(r"[\w-]+", name) and name not in choices:
-            near = difflib.get_close_matches(name, choices, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(choices)}."
-            raise HarnessError(f"unknown {key} '{name}'. {hint}")
-    return argument.lstrip("+") if key in known else argument
 
 
 if __name__ == "__main__":

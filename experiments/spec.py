@@ -11,6 +11,8 @@ from functools import cache
 from importlib import metadata
 from typing import Any, Literal, Self
 
+from experiments.errors import HarnessError
+
 SCHEMA = 1
 """Version of the cell's form on disk; a store of another version is refused."""
 
@@ -88,7 +90,7 @@ class Cell:
         return cell
 
 
-class SchemaMismatch(ValueError):
+class SchemaMismatch(HarnessError, ValueError):
     """A stored cell was written by a version with another schema."""
 
 

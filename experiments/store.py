@@ -141,8 +141,8 @@ def _read(path: Path) -> Cell | None:
         return None
     try:
         cell = Cell.from_json(text)
-    except SchemaMismatch:
-        raise
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{path}: {error}") from error
     except (ValueError, TypeError):
         return None  # torn or foreign: computed anew
     return cell if cell.key == path.stem else None

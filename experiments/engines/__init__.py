@@ -128,4 +128,4 @@ def make_engine(conf: EngineConf, threads: int) -> Engine:
         return Ray(conf, threads)
     from experiments.engines.serial import Serial
 
-    return Serial(conf)
+    return Serial(conf, threads)

@@ -32,12 +32,7 @@ class Local:
     """
 
     def __init__(self, conf: LocalConf, threads: int) -> None:
-        cores = int(machine()["cores"])
-        if not 1 <= conf.workers * threads <= cores:
-            raise EngineUnusable(
-                f"engine.workers={conf.workers} with threads={threads} each do not fit the {cores} cores of this "
-                f"machine: use engine.workers={max(1, cores // threads)}, or fewer threads"
-            )
+        fits(conf.workers, threads)
         self.slots = conf.workers
         self._limits, self._recycle = Limits(conf.timeout_s, conf.memory_mb), conf.recycle
         self._free: list[_Worker] = []
@@ -74,6 +69,21 @@ class Local:
             worker.kill()
         for name, value in self._before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def fits(workers: int, threads: int) -> None:
+    """Refuse a pool that this machine has too few cores for.
+
+    Raises
+    ------
+    EngineUnusable
+    """
+    cores = int(machine()["cores"])
+    if not 1 <= workers * threads <= cores:
+        raise EngineUnusable(
+            f"engine.workers={workers} with threads={threads} each do not fit the {cores} cores of this "
+            f"machine: use engine.workers={max(1, cores // threads)}, or fewer threads"
+        )
 
 
 class _Worker:

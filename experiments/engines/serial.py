@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
+from experiments.config import threads_fit
 from experiments.engines import EngineConf, EngineUnusable
 from experiments.engines.unit import Report, Unit, perform
 
@@ -13,7 +14,8 @@ class Serial:
 
     slots = 1
 
-    def __init__(self, conf: EngineConf) -> None:
+    def __init__(self, conf: EngineConf, threads: int = 1) -> None:
+        threads_fit(threads)
         if conf.timeout_s or conf.memory_mb:
             raise EngineUnusable(
                 "engine=serial cannot stop a unit, so engine.timeout_s and engine.memory_mb mean nothing to it: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from experiments.config import Config
 from experiments.drive import bury, drive
 from experiments.engines import EngineUnusable, LocalConf, SlurmConf
-from experiments.engines.local import Local
+from experiments.engines.local import Local, fits
 from experiments.resources import machine
 from experiments.schedule import Plan, plan
 from experiments.spec import Cell, key_of
@@ -55,6 +56,8 @@ def drive_jobs(
         raise EngineUnusable("engine=slurm needs submitit: pip install -e '.[slurm]'") from error
     found = again()
     asked = found.items
+    if conf.cluster == "local" and asked:
+        fits(conf.workers, asked[0].unit.config.threads)
     for attempt in range(conf.retries + 1):
         shares = shares_of(found, conf.jobs)
         if not shares:
@@ -155,7 +158,15 @@ def _jobs(
             job.cancel()
         raise
     errors = [job.exception() for job in jobs]
-    return [str(error).strip().splitlines()[-1] for error in errors if error is not None]
+    return [_ending(str(error)) for error in errors if error is not None]
+
+
+def _ending(error: str) -> str:
+    """The line of submitit's account that says what happened: the exception's, else the first, which has its state."""
+    traceback = error.partition("Traceback (most recent call last)")[2].partition("\n-----")[0]
+    raised = [line for line in traceback.splitlines() if re.match(r"[A-Za-z_][\w.]*(: |$)", line)]
+    head, *rest = error.strip().splitlines()
+    return raised[-1] if raised else " ".join([head.partition(" with path ")[0], *rest[:1]])
 
 
 def _recorded(item: Any, store: Store) -> bool:
