@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
+from tqdm import tqdm
 
 from baselines.agra import samples
 from baselines.training import seeded
@@ -121,7 +122,7 @@ class AgraRegressor(RegressorMixin, BaseEstimator):
         draw = torch.Generator().manual_seed(self.random_state)
         best, best_epoch, state = float("inf"), 0, None
         self.dropped_: list[float] = []
-        for epoch in range(1, self.epochs + 1):
+        for epoch in tqdm(range(1, self.epochs + 1), desc="AGRA epochs", disable=None, leave=False):
             net.train()
             dropped = 0
             for rows in torch.randperm(len(x), generator=draw).split(batch_size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from tqdm import tqdm
 
 from baselines.base import Array, Settings
 from baselines.frame import FrameDenoiser
@@ -50,7 +51,8 @@ class EMD(FrameDenoiser):
         from joblib import Parallel, delayed
 
         refine = without_noise_modes if self.sound else without_leading_modes
-        columns = (np.ascontiguousarray(column) for column in frame.T)
+        bar = tqdm(frame.T, desc="EMD", unit="column", disable=None, leave=False)
+        columns = (np.ascontiguousarray(column) for column in bar)
         results = Parallel(n_jobs=self.workers)(delayed(refine)(column, self.drop) for column in columns)
         dropped = [modes for _, modes in results]
         info = {"modes_dropped": dropped, "columns_unchanged": dropped.count(0)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def train_reconstruction(
     corrupted_valid = corrupt(valid)
     optimizer = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
     best, best_loss, best_epoch = copy.deepcopy(net.state_dict()), float("inf"), 0
-    for epoch in range(1, epochs + 1):
+    for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=None, leave=False):
         net.train()
         order = torch.randperm(len(train))
         shuffled = train[order]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from tqdm import tqdm
 from baselines.autoencoder import CORRUPTIONS, LOSSES, Autoencoder, ConvAutoencoder, train_full_batch
 from baselines.training import seeded
 from experiments.data.recipes import load_dataset
+from experiments.errors import HarnessError, SettingInvalid
 
 SWEEP = {
     "hidden": (2, 4, 8, 16),
@@ -47,6 +50,13 @@ class Recipe:
     loss: str = "mse"
     window: int = 24
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in {"hidden": 1, "epochs": 1, "window": 2, "seed": 0, "level": 0}.items():
+            if not getattr(self, name) >= least:
+                raise SettingInvalid(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 < self.lr < math.inf:
+            raise SettingInvalid(f"lr must be a number above 0, got {self.lr}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,10 @@ def load(recipe: Recipe) -> Data:
         scaled = torch.tensor((values - low) / np.where(high > low, high - low, 1), dtype=torch.float32)
         return Data(
             scaled[train], scaled[test], target[train], target[test], list(features), dataset.target, 0
+        )
+    if len(dataset.frame) < 10 * recipe.window:
+        raise SettingInvalid(
+            f"window={recipe.window} is too long for the {len(dataset.frame)} steps of {recipe.data}"
         )
     windows = np.lib.stride_tricks.sliding_window_view(dataset.frame.to_numpy(), recipe.window, axis=0)
     windows = windows.swapaxes(1, 2)
@@ -209,8 +223,17 @@ def plot_latent(data: Data, net: nn.Module, seed: int) -> Figure:
     return figure
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train, print every tenth loss and the test error, draw."""
+def main(argv: list[str] | None = None) -> int:
+    """Train, print every tenth loss and the test error, draw; 1 for bad input."""
+    try:
+        _main(argv)
+    except HarnessError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _main(argv: list[str] | None) -> None:
     default = Recipe()
     parser = argparse.ArgumentParser(
         prog="python -m experiments.autoencoder",
@@ -257,4 +280,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

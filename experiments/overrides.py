@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from experiments.config import CONF, BadConfig, Config, register
+from experiments.config import CONF, BadConfig, Config, plain_name, register
 from experiments.errors import HarnessError
 from experiments.targets import parameters_of, resolve
 
@@ -72,6 +72,9 @@ def checked(word: str, folders: Sequence[Path] = ()) -> str:
     groups = {*GROUPS, *(path.name for folder in folders for path in folder.iterdir() if path.is_dir())}
     if first not in groups.union(known):
         raise HarnessError(f"unknown key '{first}' in '{word}'. {near(first, groups.union(known))}")
+    if key == "campaign":  # a sweep's own file goes there before its runs are looked at
+        for name in _names(one.value()):
+            plain_name(key, name)
     if key not in groups:
         return word
     choices = choices_of(key, folders)

@@ -1,6 +1,8 @@
 """Components that do what real ones should not: sleep, die, hang, eat memory. Workers import them by name."""
 
 import ctypes
+import errno
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -124,4 +126,14 @@ def as_nobody(arguments):
     """The same without the superuser's rights."""
     os.setgid(65534)
     os.setuid(65534)
+    silently(arguments)
+
+
+def without_locks(arguments):
+    """The same on a file system that knows no locks."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    fcntl.flock = refuse
     silently(arguments)

@@ -64,3 +64,21 @@ def test_sweep_is_sorted_and_written(tmp_path, capsys, monkeypatch):
     assert table.share_left.is_monotonic_increasing
     assert {field.name for field in dataclasses.fields(Recipe)} >= set(small)
     assert "12 points" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "diabets"], "diabetes"),
+        (["--level", "-1"], "level must be"),
+        (["--level", "nan"], "level must be"),
+        (["--hidden", "0"], "hidden must be"),
+        (["--epochs", "0"], "epochs must be"),
+        (["--lr", "0"], "lr must be"),
+        (["--data", "nasdaq", "--window", "9000"], "window=9000"),
+    ],
+)
+def test_bad_input_gets_an_answer(tmp_path, capsys, arguments, message):
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

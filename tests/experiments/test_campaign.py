@@ -15,7 +15,7 @@ from experiments.engines import SerialConf
 from experiments.engines.claims import claimed, last_words, running
 from experiments.engines.serial import Serial
 from experiments.pipeline import Run
-from experiments.schedule import Timings, duration, plan
+from experiments.schedule import Item, Timings, duration, plan
 from experiments.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,7 +215,10 @@ def test_a_claim_dies_with_its_process_and_keeps_its_last_words(tmp_path):
         ("plan=maybe", "plan"),
         ("datset=ett", "Did you mean dataset"),
         ("dataset=etth", "ett"),
-        ("noise.sigm=1", "sigm"),
+        ("noise.sgma=1", "Did you mean sigma?"),
+        ("denoiser.pca.varince=0.5", "Did you mean variance?"),
+        ("threads=100000", "threads=100000 is more than"),
+        ("hydra.run.dir=elsewhere", "is refused"),
         ("justaword", "KEY=VALUE"),
     ],
 )
@@ -267,6 +270,32 @@ def test_workers_may_be_given_short():
 
 def test_times_are_told_as_people_say_them():
     assert [duration(s) for s in (5, 120, 7265, 200000)] == ["5 s", "2 min", "2 h 01 min", "2 d 7 h"]
+
+
+def test_cells_of_another_schema_beside_a_campaign_are_passed_over(tmp_path, capsys):
+    other = tmp_path / "old" / "cells" / "ab" / "ab.json"
+    other.parent.mkdir(parents=True)
+    other.write_text('{"schema": 0}')
+    assert call(tmp_path, "plan=true", *SMALL) == 0
+    assert main(["+campaign=demo", f"results_dir={tmp_path}", "plan=true"]) == 0
+    mine = tmp_path / "demo" / "cells" / "ab" / "ab.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{"schema": 0}')
+    capsys.readouterr()
+    assert call(tmp_path, "plan=true", *SMALL) == 1
+    assert f"{mine}: the cell has schema 0" in capsys.readouterr().err
+
+
+def test_the_time_left_trusts_neither_the_start_nor_a_wild_factor(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("experiments.drive.time.monotonic", lambda: now[0])
+    item = Item(None, None)
+    progress = Progress(100, 1000.0, 2)
+    for seconds, at, left in ((1, 60, "about 8 min"), (99, 60, "9 min"), (100, 10_000, "20 min")):
+        item.seconds, now[0] = seconds, at
+        progress.finished(item, [], 1, 0)
+        assert progress.left == left
+    progress.close()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.campaign import main
-from experiments.engines import EngineUnusable, LocalConf
+from experiments.engines import EngineUnusable, LocalConf, slurm
 from experiments.engines.claims import running
 from experiments.engines.local import Local, _Worker
 from experiments.resources import machine
@@ -248,6 +248,33 @@ def test_slurm_jobs_compute_the_same_bytes_and_lost_ones_are_sent_again(tmp_path
     assert {key: text for key, text in content(tmp_path).items() if key in serial} == serial
     stored = {c.spec["denoiser"]: c for c in cells(tmp_path).values() if c.stage == "denoise"}
     assert (stored["shy"].status, stored["d"].status) == ("ok", "failed")
+
+
+def test_slurm_jobs_on_this_machine_must_fit_it_before_they_are_sent(tmp_path, capsys):
+    pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
+    assert call(tmp_path, "engine=slurm", "engine.cluster=local", "engine.workers=64000") == 1
+    assert "EngineUnusable: engine.workers=64000" in capsys.readouterr().err
+    assert cells(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("account", "ending"),
+    [
+        (
+            "Job (task=0) failed during processing with trace:\n-------\nTraceback (most recent call last):\n"
+            '  File "x.py", line 1\n    f()\nexperiments.engines.EngineUnusable: too many: workers\n\n-------\n'
+            "You can check full logs with 'job.stderr(0)'or at paths:\n  - /jobs/1.err\n  - /jobs/1.out",
+            "experiments.engines.EngineUnusable: too many: workers",
+        ),
+        (
+            "Job 7 (task: 0) with path /jobs/7.pkl\nhas not produced any output (state: NODE_FAIL)\n"
+            "No output/error stream produced ! Check: /jobs/7.out",
+            "Job 7 (task: 0) has not produced any output (state: NODE_FAIL)",
+        ),
+    ],
+)
+def test_a_lost_job_says_why_and_not_where_its_log_is(account, ending):
+    assert slurm._ending(account) == ending
 
 
 @pytest.mark.parametrize(("engine", "package"), [("ray", "ray"), ("slurm", "submitit")])

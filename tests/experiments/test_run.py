@@ -1,6 +1,7 @@
 """The main job on the embedded datasets, small: what it stores, shows, resumes, and how it fails."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from sklearn.linear_model import Ridge
 
+import experiments.list
 from experiments.config import CONF, as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.frames import frame, results
@@ -231,8 +233,15 @@ def test_rows_of_a_capped_table_are_a_seeded_draw_and_of_a_series_the_first():
         ("regressor=rigde", "Did you mean ridge"),
         ("profil=smoke", "Did you mean profile"),
         ("noise.sigma=-0.1", "noise.sigma must be"),
-        ("noise.sigm=0.1", "sigm"),
-        ("denoiser.kalman.qq=1", "qq"),
+        ("noise.sgma=0.1", "Did you mean sigma?"),
+        ("denoiser.kalman.qq=1", "'qq'"),
+        ("regressor.ridge.estimator.alhpa=1", "Did you mean alpha?"),
+        ("regressor.ridge.estimator.solver=svd", "+regressor.ridge.estimator.solver="),
+        ("datset=ett", "Did you mean dataset?"),
+        ("campaigns=demo", "unknown key 'campaigns'"),
+        ("justaword", "KEY=VALUE"),
+        ("threads=100000", "threads=100000 is more than"),
+        ("--config-dir=/nowhere", "/nowhere"),
         ("denoiser=[pca]", "identity"),
         ("regressor=[lstm]", "tabular"),
         ("repetitions=0", "repetitions"),
@@ -276,5 +285,58 @@ def test_help_shows_groups_options_and_three_examples():
         check=True,
     ).stdout
     assert shown.count("python -m experiments.run ") >= 3
-    for word in ("dataset", "denoiser", "regressor", "profile", "data_dir"):
+    for word in ("dataset", "denoiser", "regressor", "profile", "data_dir", "denograd_fixed"):
         assert word in shown
+    for word in ("campaigns", "engine", "hparams_search"):
+        assert word not in shown, "what a run does not take"
+
+
+def test_a_denoiser_and_its_yaml_may_lie_elsewhere(tmp_path, monkeypatch, capsys):
+    """The example of CONTRIBUTING.md, to the letter."""
+    blocks = re.findall(
+        r"```(?:python|yaml)\n# (\S+)\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
+    )
+    for name, text in blocks:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = ["--config-dir", str(tmp_path / "conf"), "denoiser=[identity,halve]", "allow_targets=[mypackage]"]
+    assert call(tmp_path, *own, "regressor=[ridge]") == 0
+    found = Store(tmp_path / "runs", read_only=True).cells()
+    assert {cell.spec["denoiser"] for cell in found} == {"identity", "halve"}
+    capsys.readouterr()
+    assert call(tmp_path, *own[:2], "denoiser=[identity,halv]") == 1
+    assert "Did you mean halve" in capsys.readouterr().err
+
+
+def test_a_run_writes_the_errors_of_every_fit(tmp_path):
+    assert call(tmp_path, "denoiser=[identity]", "regressor=[ridge]") == 0
+    written = {path.name for path in (tmp_path / "runs" / "outcomes").rglob("errors_*")}
+    assert len(written) == 4, "csv and md, per protocol"
+
+
+def test_a_sweep_goes_on_without_an_absent_dataset_and_names_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("DENOGRAD_DATA", raising=False)
+    sweep = ["-m", "+dataset=lattice_physics,diabetes", f"data_dir={tmp_path}"]
+    assert call(tmp_path, *sweep, "denoiser=[identity]", "regressor=[ridge]") == 1
+    error = capsys.readouterr().err
+    assert error.count("DatasetMissing: 'lattice_physics'") == 1
+    assert "Traceback" not in error
+    assert len(list(Store(tmp_path / "runs", read_only=True).cells())) == 6
+
+
+def test_a_cell_of_another_schema_is_named(tmp_path, capsys):
+    arguments = ["denoiser=[identity]", "regressor=[ridge]"]
+    assert call(tmp_path, *arguments) == 0
+    path = next((tmp_path / "runs" / "cells").rglob("*.json"))
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 0'))
+    assert call(tmp_path, *arguments) == 1
+    assert f"{path}: the cell has schema 0" in capsys.readouterr().err
+
+
+def test_listing_a_data_folder_that_is_none(tmp_path, monkeypatch, capsys):
+    assert experiments.list.main(["dataset", "--data-dir", str(tmp_path / "nope")]) == 1
+    monkeypatch.setenv("DENOGRAD_DATA", str(tmp_path / "nope"))
+    assert experiments.list.main(["dataset"]) == 1
+    assert capsys.readouterr().err.count("nope") == 2

@@ -8,6 +8,7 @@ import torch
 
 from experiments.campaign import main as campaign
 from experiments.models.training import BackboneUnreadable, load_backbone
+from experiments.report import main as report
 from experiments.run import main as run
 from experiments.store import Store
 from experiments.targets import BadTarget, resolve
@@ -114,6 +115,68 @@ def test_a_campaign_cannot_be_sent_to_another_store(tmp_path, capsys):
     assert campaign(["+campaign=demo", f"results_dir={tmp_path / 'results'}", *overrides]) == 1
     assert "escaped" in capsys.readouterr().err
     assert not [p for p in everything(tmp_path) if "escaped" in p]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "+hydra.callbacks.x={_target_:os.system,command:'touch PROOF'}",
+        "+hydra={callbacks:{x:{_target_:os.system,command:'touch PROOF'}}}",
+        "hydra.launcher._target_=os.system",
+        "+hydra.launcher.x={_target_:os.system,command:'touch PROOF'}",
+        "+hydra.launcher.x=${denoiser}",
+        "hydra.job_logging.handlers={x:{class:logging.FileHandler,filename:PROOF}}",
+        "hydra/job_logging=default",
+        "hydra/launcher=../../denoiser/pca",
+        "hydra.run.dir=PROOF",
+        "hydra.sweep.dir=PROOF",
+        "hydra.output_subdir=PROOF",
+        "+denoiser@hydra.callbacks.x=pca",
+        "hydra.searchpath=[pkg://antigravity]",
+        "denoiser=../../PROOF",
+        "campaign=../proof",
+        "--config-path=PROOF",
+        "--experimental-rerun=PROOF",
+        "--config-d=PROOF",
+    ],
+)
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_hydra_itself_is_out_of_reach(tmp_path, monkeypatch, word, sweep, capsys):
+    monkeypatch.chdir(tmp_path)
+    proof = tmp_path / "proof"
+    assert (
+        run([*sweep, *SMALL, f"results_dir={tmp_path / 'results'}", word.replace("PROOF", str(proof))]) == 1
+    )
+    assert "Traceback" not in capsys.readouterr().err
+    assert everything(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("denoiser/x.yaml", "# @package hydra.callbacks\nx: {_target_: os.system}"),
+        ("denoiser/x.yaml", "# @package _global_\nhydra: {callbacks: {x: {_target_: os.system}}}"),
+        ("denoiser/x.yaml", "defaults: [{override /hydra/launcher: y}]"),
+        ("denoiser/x.yaml", "defaults: [/noise/gaussian@hydra.run]"),
+        ("hydra/launcher/y.yaml", "{}"),
+        ("hydra/launcher/y.yml", "{}"),
+    ],
+)
+def test_a_file_of_ones_own_may_not_configure_hydra(tmp_path, name, text, capsys):
+    path = tmp_path / "conf" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    for word in ("--config-dir={}", "-cd={}", "hydra.searchpath=[{}]", "hydra.searchpath=['file://{}']"):
+        assert run([word.format(tmp_path / "conf"), f"results_dir={tmp_path / 'results'}", *SMALL]) == 1
+        assert "configures Hydra itself" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "..", ""])
+def test_a_report_stays_in_the_results_folder(tmp_path, name, capsys):
+    assert report([f"campaign={name}", f"results_dir={tmp_path / 'results'}"]) == 1
+    assert "plain name" in capsys.readouterr().err
+    assert everything(tmp_path) == []
 
 
 class Bomb:
