@@ -30,21 +30,25 @@ class Problem:
         Known noise level in standard deviations of a column; None where nobody knows it.
     sigma_target : float or None
         The target's, where it differs (0: the target is clean); None means `sigma`.
+    levels : (c,) array or None
+        Known level of every column of the frame (a table's target is its last column), where columns differ
+        from `sigma`; None where they do not.
     window : int
         Length, in time steps, of the windows that models of this series see.
     backbone : callable or None
         Gives the trained backbone (trained on the first call, cached); with the argument ``"all"`` one that
         predicts every channel of a series. None outside the harness.
-    n_train : int or None
-        The first ``n_train`` rows handed to ``fit`` are the training part; None means all of them.
+    train_rows : (m,) int array or None
+        Positions, among the rows handed to ``fit``, of the training part; None means all of them.
     """
 
     kind: Kind = "tabular"
     sigma: float | None = None
     window: int = 24
     backbone: Callable[..., Any] | None = None
-    n_train: int | None = None
+    train_rows: NDArray[np.integer[Any]] | None = None
     sigma_target: float | None = None
+    levels: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ class RowNet(FrameDenoiser):
         raise NotImplementedError
 
     def _learn(self, frame: Array, seed: int, problem: Problem) -> None:
-        if self.sound:
-            frame = frame[: problem.n_train]
+        if self.sound and problem.train_rows is not None:
+            frame = frame[problem.train_rows]
         rows = torch.as_tensor(frame, dtype=torch.float32)
         level = (problem.sigma or 0.1) * rows.std(dim=0, correction=0)
         mean = rows.mean(dim=0)

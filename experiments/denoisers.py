@@ -125,7 +125,8 @@ class _Levelled:
 
     def skip(self, problem: Problem) -> str | None:
         """Without a noise level there is nothing to weigh the backbone against."""
-        if self.sigma == "known" and not problem.sigma and not problem.sigma_target:
+        given = problem.levels if problem.levels is not None else [problem.sigma, problem.sigma_target]
+        if self.sigma == "known" and not any(given):
             return "no noise level: none was injected and none is given"
         if self.sigma == "wavelet" and problem.kind == "tabular":
             return "a noise level can be estimated from wavelets in a series only"
@@ -134,6 +135,12 @@ class _Levelled:
     def _level(self, columns: int, has_target: bool) -> Array | str:
         """Noise level of every column, 0 holding it; or how to estimate it."""
         problem, series = self._problem, self._problem.kind == "series"
+        if self.sigma == "known" and problem.levels is not None:
+            level = problem.levels[:columns].copy()  # without the target of a table, if that is not there
+            if self.refine != "both":
+                is_target = np.arange(columns) == (0 if series else len(problem.levels) - 1)
+                level[is_target == (self.refine == "features")] = 0.0
+            return level
         if self.sigma == "known":
             features, target = problem.sigma or 0.0, problem.sigma_target
             target = features if target is None else target

@@ -272,6 +272,9 @@ class Trial:
             task.kind,
             sigma=level if noise.features and level else None,
             sigma_target=level if noise.target else 0.0,
+            levels=np.nan_to_num(task.reached) * noise.fraction**0.5
+            if getattr(noise, "falls_short", False)
+            else None,
             window=task.window,
             backbone=provider,
         )
@@ -289,6 +292,8 @@ class Trial:
         _check_finite(refined, rows)
         info = {**refinement.info, "test_form": self.protocol == "paper" or refined.X_test is not None}
         info["n_constant_columns"] = task.n_constant
+        if level:
+            info["noise_level"] = _reached(task)
         if denoiser.sequential and task.kind == "tabular" and self.protocol == "deployable":
             info["meaningless"] = "filters along the arbitrary order of a table's rows"
         if provider:
@@ -395,6 +400,18 @@ class Scorer:
         if inputs.ndim == 3 and getattr(self._estimator, "input", "flat") == "flat":
             return inputs.reshape(len(inputs), -1)
         return inputs
+
+
+def _reached(task: Task) -> dict[str, float | None]:
+    """The level that was asked for, and those that the columns got in the rows that were hit."""
+    levels = task.reached[~np.isnan(task.reached)]
+    target = task.reached[0 if task.kind == "series" else -1]
+    return {
+        "asked": task.sigma,
+        "least": round(float(levels.min()), 6) if len(levels) else None,
+        "most": round(float(levels.max()), 6) if len(levels) else None,
+        "target": None if np.isnan(target) else round(float(target), 6),
+    }
 
 
 def _snake(name: str) -> str:

@@ -67,7 +67,7 @@ class Refinement:
 
     def _paper(self) -> Refined:
         X, y = self.task.X, self._target(slice(None))
-        denoiser = self._fit(X, y)
+        denoiser = self._fit(X, y, self.task.split.train)
         out = self._denoise(denoiser, X, y)
         self.info = dict(out.info)
         return Refined(out.X, self._refined_target(out))
@@ -96,10 +96,10 @@ class Refinement:
     def _refined_target(self, out: Denoised) -> np.ndarray:
         return out.X[:, 0].copy() if out.y is None else out.y
 
-    def _fit(self, X: np.ndarray, y: np.ndarray | None) -> Denoiser:
+    def _fit(self, X: np.ndarray, y: np.ndarray | None, train: np.ndarray | None = None) -> Denoiser:
         denoiser = self.make()
         with measured() as usage:
-            denoiser.fit(X, y, seed=self.seed, problem=replace(self.problem, n_train=len(X)))
+            denoiser.fit(X, y, seed=self.seed, problem=replace(self.problem, train_rows=train))
         self.fit_s += self._seconds(usage)
         return denoiser
 

@@ -38,6 +38,9 @@ class Task:
         Undo the target's scaling: ``y * target_scale + target_mean``.
     sigma : float
         Level of the injected noise in standard deviations of a column; 0 means none.
+    reached : (c,) array
+        Level that each column of the frame really got in the rows that noise was added to, a table's target
+        being the last one; NaN where none was to be added.
     hit : (n,) bool array
         Rows that noise was added to.
     n_constant : int
@@ -56,6 +59,7 @@ class Task:
     target_mean: float
     target_scale: float
     sigma: float
+    reached: np.ndarray
     hit: np.ndarray
     n_constant: int
     names: tuple[str, ...]
@@ -147,6 +151,8 @@ def prepare(
         kind=dataset.kind,
     )
 
+    spared = scaler.constant | ~np.where(np.arange(frame.shape[1]) == target, noise.target, noise.features)
+
     def part(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         features = values if series else np.ascontiguousarray(values[:, :-1])
         return features, values[:, target].copy()
@@ -164,6 +170,7 @@ def prepare(
         target_mean=float(scaler.mean[target]),
         target_scale=float(scaler.scale[target]),
         sigma=float(noise.sigma),
+        reached=np.where(spared, np.nan, noisy.sigma),
         hit=noisy.hit,
         n_constant=noisy.n_constant,
         names=tuple(names),

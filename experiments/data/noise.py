@@ -57,6 +57,8 @@ class Noise:
 
     needs_kind: ClassVar[bool] = False
     series_only: ClassVar[bool] = False
+    falls_short: ClassVar[bool] = False
+    """Whether a column may end far from `sigma`; who is told the level is then told what was reached."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -278,6 +280,7 @@ class Missing(Noise):
     length: int = 8
 
     needs_kind: ClassVar[bool] = True
+    falls_short: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -111,11 +111,14 @@ def test_networks_stop_early_and_depend_on_the_seed():
 def test_sound_networks_learn_from_the_training_part_alone():
     _, noisy = plane(100)
     changed = noisy.copy()
-    changed[60:] = 9.0
-    problem = Problem(sigma=0.2, n_train=60)
+    train = np.random.default_rng(0).permutation(100)[:60]
+    changed[np.setdiff1d(np.arange(100), train)] = 9.0
+    problem = Problem(sigma=0.2, train_rows=train)
     for build in (lambda: DAE("sound", epochs=2), lambda: DnResNet("sound", epochs=2)):
         first = build().fit(noisy, problem=problem).denoise(noisy).X
         np.testing.assert_array_equal(first, build().fit(changed, problem=problem).denoise(noisy).X)
+        alone = build().fit(noisy[train], problem=Problem(sigma=0.2)).denoise(noisy).X
+        np.testing.assert_array_equal(first, alone)
 
 
 @pytest.mark.parametrize("build", [lambda: DAE(epochs=0), lambda: DnResNet(patience=0)])

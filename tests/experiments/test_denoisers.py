@@ -6,12 +6,14 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from baselines.base import Problem
+from baselines.controls import Identity
 from experiments.config import CONF, as_config, register
 from experiments.denoisers import DenoGradMap, DenoGradMapForecast, DenoGradRule, trailing_mean
 from experiments.errors import DatasetMissing
 from experiments.models.mlp import MLP
 from experiments.models.training import Backbone, History
 from experiments.pipeline import Run
+from experiments.protocols import Refinement
 from experiments.store import Store
 
 
@@ -222,3 +224,67 @@ def test_forecasts_need_a_level_somewhere_and_a_past():
     assert "no noise level" in method.skip(Problem("series"))
     assert method.skip(Problem("series", sigma_target=0.2)) is None
     assert "no past" in method.skip(Problem("tabular", sigma=0.2))
+
+
+@pytest.mark.parametrize(
+    ("refine", "expected"), [("both", [3, 1, 2]), ("features", [0, 1, 2]), ("target", [3, 0, 0])]
+)
+def test_levels_that_columns_reached_are_used(refine, expected):
+    series = Problem("series", sigma=9.0, levels=np.array([3.0, 1.0, 2.0]))
+    table = Problem("tabular", sigma=9.0, levels=np.array([1.0, 2.0, 3.0]))
+    method = DenoGradMap(refine=refine)
+    assert method.skip(series) is None
+    method._problem = series
+    assert method._level(3, has_target=False).tolist() == expected
+    method._problem = table
+    assert method._level(3, has_target=True).tolist() == [*expected[1:], expected[0]]
+    assert method._level(2, has_target=False).tolist() == expected[1:]
+    assert "no noise level" in method.skip(Problem("series", sigma=9.0, levels=np.zeros(3)))
+
+
+def test_map_is_told_the_level_that_lost_values_reached(tmp_path):
+    run = run_of(
+        tmp_path,
+        "dataset=nasdaq",
+        "protocol=[paper]",
+        "noise=missing",
+        "noise.sigma=0.2",
+        "denoiser.denograd_map.solver=one_step",
+        "denoiser=[identity,denograd_map]",
+    )
+    found = {c.spec["denoiser"]: c for c in run.execute() if c.stage == "denoise"}
+    level = found["identity"].info["noise_level"]
+    assert level["asked"] == 0.2
+    assert level["least"] <= level["target"] < 0.1 < level["most"] <= 0.25
+    assert found["denograd_map"].info["sigma_used"][0] == pytest.approx(level["target"], abs=1e-5)
+
+
+def test_levels_of_gaussian_noise_are_the_stated_one(tmp_path, monkeypatch):
+    run = run_of(
+        tmp_path, "dataset=diabetes", "noise.sigma=0.2", "noise.features=false", "denoiser=[identity]"
+    )
+    told = []
+    monkeypatch.setattr(Identity, "skip", lambda self, problem: told.append(problem))
+    level = next(run.trials()).denoised().info["noise_level"]
+    assert (told[0].sigma, told[0].sigma_target, told[0].levels) == (None, 0.2, None)
+    assert level["least"] == level["most"] == level["target"] == pytest.approx(0.2, rel=0.1)
+
+
+def test_published_settings_see_all_rows_and_sound_ones_the_training_part(tmp_path):
+    run = run_of(tmp_path, "dataset=diabetes", "protocol=[paper]", "denoiser=[identity]")
+    task, seen = run.task("paper", 0), []
+    refinement = Refinement(task, Problem("tabular"), lambda: Watched(seen), seed=0)
+    refinement.under("paper")
+    refinement.under("deployable")
+    assert seen[0] == (len(task.y), task.split.train.tolist())
+    assert set(seen[1:]) == {(len(task.split.train), None)}
+
+
+class Watched(Identity):
+    def __init__(self, seen):
+        super().__init__()
+        self.seen = seen
+
+    def fit(self, X, y=None, *, seed=0, problem=None):
+        self.seen.append((len(X), None if problem.train_rows is None else problem.train_rows.tolist()))
+        return super().fit(X, y, seed=seed, problem=problem)
