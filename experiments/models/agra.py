@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from baselines.agra_regressor import AgraRegressor
+from experiments.models.cnn1d import CNN1D
 from experiments.models.cnn_lstm import CNNLSTM
 from experiments.models.dlinear import DLinear
+from experiments.models.ft_transformer import FTTransformer
 from experiments.models.lstm import LSTM
 from experiments.models.mlp import MLP
 from experiments.models.xlstm import XLSTM
@@ -38,3 +40,15 @@ class AgraDLinear(AgraRegressor):
     """DLinear trained by AGRA; its two linear layers together are the last one."""
 
     network_class, input, default_last_layer = DLinear, "windows", ("trend", "remainder")
+
+
+class AgraFTTransformer(AgraRegressor):
+    """FT-Transformer trained by AGRA, on rows of a table."""
+
+    network_class = FTTransformer
+
+
+class AgraCNN1D(AgraRegressor):
+    """Convolutions along the columns of a table, trained by AGRA."""
+
+    network_class = CNN1D

@@ -8,7 +8,15 @@ import pytest
 from sklearn.base import clone
 
 from experiments import agra
-from experiments.models.agra import AgraCNNLSTM, AgraDLinear, AgraDNN, AgraLSTM, AgraXLSTM
+from experiments.models.agra import (
+    AgraCNN1D,
+    AgraCNNLSTM,
+    AgraDLinear,
+    AgraDNN,
+    AgraFTTransformer,
+    AgraLSTM,
+    AgraXLSTM,
+)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "class-dependent"])
@@ -66,13 +74,18 @@ def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines() == lines
 
 
-@pytest.mark.parametrize("regressor", [AgraDNN, AgraLSTM, AgraXLSTM, AgraCNNLSTM, AgraDLinear])
+OPTIONS = {AgraDNN: {"hidden": [8]}, AgraFTTransformer: {"width": 16, "heads": 2, "blocks": 1}}
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [AgraDNN, AgraLSTM, AgraXLSTM, AgraCNNLSTM, AgraDLinear, AgraFTTransformer, AgraCNN1D],
+)
 def test_every_network_trains_under_agra(regressor):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((80, 6) if regressor.input == "flat" else (80, 24, 3))
     y = X.reshape(80, -1)[:, 0] + 0.1 * rng.standard_normal(80)
-    options = {"hidden": [8]} if regressor is AgraDNN else None
-    model = clone(regressor(options=options, epochs=2, device="cpu"))
+    model = clone(regressor(options=OPTIONS.get(regressor), epochs=2, device="cpu"))
     predicted = model.fit(X, y, validation=(X[:20], y[:20])).predict(X)
     assert predicted.shape == (80,)
     assert np.isfinite(predicted).all()
