@@ -1,5 +1,7 @@
 """The xLSTM's cells against the recurrences of the paper, and the whole against the authors' package."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 from experiments.models.xlstm import SLSTM, XLSTM, _head_norm, _matrix_memory
 
 torch_double = {"dtype": torch.float64}
+ORACLE = Path(__file__).resolve().parents[3] / ".oracle" / "xlstm"
 
 
 def generator():
@@ -84,10 +87,10 @@ def test_width_must_suit_the_heads():
 
 
 @pytest.mark.oracle
-def test_agrees_with_the_authors_package():
-    oracle = pytest.importorskip(
-        "xlstm", reason="the authors' package is not a dependency: pip install xlstm"
-    )
+def test_agrees_with_the_authors_package(monkeypatch):
+    if ORACLE.is_dir():
+        monkeypatch.syspath_prepend(ORACLE)
+    oracle = pytest.importorskip("xlstm", reason="the authors' package is not at hand: run 'make oracle'")
     stack = shaken(
         oracle.xLSTMBlockStack(
             oracle.xLSTMBlockStackConfig(
