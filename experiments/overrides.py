@@ -34,23 +34,29 @@ class Refused(HarnessError):
 
 
 def checked_line(arguments: Sequence[str]) -> list[str]:
-    """A whole command line of ``experiments.run``, each word `checked`.
+    """A whole command line of ``experiments.run``, each word `checked`, options first.
+
+    Hydra's parser takes the words of a line in one piece: those after an option in their midst it would refuse.
 
     Raises
     ------
     HarnessError
         For what is refused or does not exist.
     """
-    folders, before, words = config_folders(arguments), "", []
+    folders, before = config_folders(arguments), ""
+    options: list[str] = []
+    words: list[str] = []
     for word in arguments:
         if word.startswith("-"):
             if word.partition("=")[0] not in FLAGS:
                 raise Refused(f"'{word}' is no option of a run: there are {', '.join(sorted(FLAGS))}, --help")
-        elif before not in VALUE_FLAGS:
-            word = checked(word, folders)
-        words.append(word)
+            options.append(word)
+        elif before in VALUE_FLAGS:
+            options.append(word)
+        else:
+            words.append(checked(word, folders))
         before = word
-    return words
+    return [*options, *words]
 
 
 def checked(word: str, folders: Sequence[Path] = ()) -> str:

@@ -7,6 +7,8 @@ from hydra import compose, initialize_config_dir
 
 from baselines.base import Problem
 from baselines.controls import Identity
+from denograd.map import refine
+from experiments import denoisers
 from experiments.config import CONF, as_config, register
 from experiments.denoisers import DenoGradMap, DenoGradMapForecast, DenoGradRule, trailing_mean
 from experiments.errors import DatasetMissing
@@ -242,7 +244,14 @@ def test_levels_that_columns_reached_are_used(refine, expected):
     assert "no noise level" in method.skip(Problem("series", sigma=9.0, levels=np.zeros(3)))
 
 
-def test_map_is_told_the_level_that_lost_values_reached(tmp_path):
+def test_map_is_told_the_level_that_lost_values_reached(tmp_path, monkeypatch):
+    told = []
+
+    def spy(backbone, frame, level, **given):
+        told.append(level)
+        return refine(backbone, frame, level, **given)
+
+    monkeypatch.setattr(denoisers, "refine", spy)
     run = run_of(
         tmp_path,
         "dataset=nasdaq",
@@ -256,7 +265,9 @@ def test_map_is_told_the_level_that_lost_values_reached(tmp_path):
     level = found["identity"].info["noise_level"]
     assert level["asked"] == 0.2
     assert level["least"] <= level["target"] < 0.1 < level["most"] <= 0.25
-    assert found["denograd_map"].info["sigma_used"][0] == pytest.approx(level["target"], abs=1e-5)
+    assert found["denograd_map"].status == "ok"
+    assert told[0][0] == pytest.approx(level["target"], abs=1e-5)
+    assert told[0].max() == pytest.approx(level["most"], abs=1e-5)
 
 
 def test_levels_of_gaussian_noise_are_the_stated_one(tmp_path, monkeypatch):
