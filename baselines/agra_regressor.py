@@ -230,7 +230,9 @@ def _predict(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def _goal(y: ArrayLike, X: ArrayLike) -> Tensor:
-    values = np.array(y, dtype=np.float32)
-    if values.shape != (len(np.asarray(X)),) or not np.isfinite(values).all():
-        raise ValueError(f"y must be finite, of shape ({len(np.asarray(X))},), got shape {values.shape}")
+    values, rows = np.array(y, dtype=np.float32), len(np.asarray(X))
+    if values.shape != (rows,):
+        raise ValueError(f"y must have shape ({rows},), one value per row of X, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"y has NaN or an infinite value, first in row {np.flatnonzero(~np.isfinite(values))[0]}")
     return torch.from_numpy(values)

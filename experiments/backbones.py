@@ -57,7 +57,9 @@ class BackboneProvider:
         self._trained: dict[Outputs, Backbone] = {}
 
     def __call__(self, outputs: Outputs = "target") -> Backbone:
-        """The backbone that predicts the target, or every channel of a series."""
+        """The backbone that predicts the target, or all that it can: of a series every channel."""
+        if self.task.kind == "tabular":
+            outputs = "target"  # the other columns are its inputs
         if outputs not in self._trained:
             self._trained[outputs] = self._load_or_train(outputs)
         return self._trained[outputs]
@@ -141,6 +143,4 @@ class BackboneProvider:
         inputs, target = task.samples(task.X, task.y, rows)
         if outputs == "target":
             return inputs, target
-        if task.kind == "tabular":
-            raise ValueError("a backbone that predicts every column is made for series")
         return inputs, task.X[rows[rows >= task.window]]

@@ -110,7 +110,7 @@ class DenoGradRule:
 
 
 class _Levelled:
-    """What the two forms of the rule `map` share: a noise level, and what may move."""
+    """What the forms of the rule `map` share: a noise level, and what may move."""
 
     levels: tuple[str, ...] = get_args(Level)
 
@@ -219,7 +219,83 @@ class DenoGradMap(_Levelled):
             if len(found.sigma) <= 32
             else float(found.sigma.max()),
         }
-        return unstack(found.values, y, info)
+        return unstack(found.values.astype(np.result_type(frame, np.float16), copy=False), y, info)
+
+
+class DenoGradMapBackbone(_Levelled):
+    """The rule `map` driven by the pipeline's backbone, as the published rules are.
+
+    On a table the backbone predicts the target from the features, so features move only as far as they explain the
+    target; on a series it forecasts every channel. Its residual on the rows that it was trained on looks better than
+    it is (`folds`).
+
+    Parameters
+    ----------
+    sigma : "known", "blind_spot", "wavelet" or float
+        As in `DenoGradMap`.
+    refine : {"both", "features", "target"}
+        What may move.
+    solver : {"lbfgs", "one_step"}
+    max_epochs : int
+        Iterations of L-BFGS.
+    folds : int or None
+        Train so many copies of the backbone anew, each to refine the part that it has not seen; None takes the
+        backbone as it is.
+    """
+
+    needs_backbone = True
+    backbone_outputs = "all"
+    features_only = False
+    causal = False
+    sequential = False
+
+    def __init__(
+        self,
+        sigma: Level | float = "known",
+        refine: Refine = "both",
+        solver: Solver = "lbfgs",
+        max_epochs: int = 40,
+        folds: int | None = None,
+    ) -> None:
+        super().__init__(sigma, refine)
+        self.options: dict[str, Any] = {
+            "solver": solver,
+            "max_epochs": max_epochs if solver == "lbfgs" else None,
+            "folds": folds,
+        }
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Take the trained backbone; the rule itself learns nothing."""
+        if problem.backbone is None:
+            raise ValueError("DenoGrad needs a trained backbone: problem.backbone is None")
+        self._problem = problem
+        self._backbone = problem.backbone("all")
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine the rows of `X` and the target, which in a series is channel 0."""
+        if causal:
+            raise ValueError("the rule 'map' looks both ways: it has no causal pass")
+        method = DenoGrad(self._backbone.module, torch.nn.MSELoss())
+        if self._problem.kind == "series":
+            frame = stack(X, y)
+            method.fit(
+                frame, is_ts=True, window_size=self._problem.window, target_cols=list(range(frame.shape[1]))
+            )
+        else:
+            if y is None:
+                raise ValueError("the backbone of a table predicts the target, which is not there")
+            frame = stack(X, y)
+            method.fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an estimated level is one: the setting says so
+            refined_X, refined_y, _, _ = method.transform(
+                rule="map", sigma=self._level(frame.shape[1], has_target=True), **self.options
+            )
+        info = {"history": method.history_}
+        if self._problem.kind == "series":
+            return unstack(refined_X, y, info)
+        return Denoised(refined_X, refined_y.reshape(len(X)), info)
 
 
 class DenoGradMapForecast(_Levelled):

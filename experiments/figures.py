@@ -30,6 +30,7 @@ COLOURS = {
     "denograd_map": ("#0057E7", "*"),
     "denograd_map_est": ("#7FA6F5", "h"),
     "denograd_map_forecast": ("#00A6D6", "d"),
+    "denograd_map_backbone": ("#5B3FD0", "H"),
     "identity": ("#707070", "x"),
     "constant": ("#A0A0A0", "+"),
     "residual": ("#808060", "1"),

@@ -27,6 +27,8 @@ NAMES = {
     "denograd_map": "DenoGrad MAP",
     "denograd_map_est": "DenoGrad MAP, level estimated",
     "denograd_map_forecast": "DenoGrad MAP, forecasting",
+    "denograd_map_backbone": "DenoGrad MAP, any backbone",
+    "agra": "AGRA",
 }
 """Denoisers and their printed names, in the order in which tables list them."""
 
@@ -40,6 +42,9 @@ CONTROLS = {
     "isolation_forest": "Isolation forest (detector)",
 }
 """What doing nothing, and erasing everything, would score, and detectors, which change nothing: never ranked."""
+
+AGRA = "agra_"
+"""Regressors of this prefix are trained by AGRA, which is a method like a denoiser: it leaves samples out."""
 
 SETTING = ["dataset", "noise", "sigma", "protocol"]
 """What two methods must share to be compared."""
@@ -143,6 +148,9 @@ class Results:
 def results(cells: pd.DataFrame) -> Results:
     """Label datasets, noises, methods and regressors, drop doubles, and compute the improvements.
 
+    ``agra_NAME`` on the rows of `identity` becomes the method "AGRA" with the regressor NAME, and on the rows of
+    another method "that method + AGRA": so it is compared with plain NAME.
+
     A label is the plain name, followed by what tells it apart where the cells hold several of that name: a
     hyper-parameter of a swept method, the number of rows of a dataset that is there with more rows as well.
 
@@ -177,6 +185,7 @@ def results(cells: pd.DataFrame) -> Results:
         shown + label[len(name) :]
         for shown, label, name in zip(printed, method, cells["denoiser"], strict=True)
     ]
+    cells = _agra_as_method(cells)
     cells["control"] = cells["denoiser"].isin(CONTROLS)
     cells["meaningless"] = cells["info"].str.contains('"meaningless"', regex=False).astype(bool)
 
@@ -196,6 +205,18 @@ def results(cells: pd.DataFrame) -> Results:
             cells[name] = np.nan
     denoise = cells[cells["stage"] == "denoise"].reset_index(drop=True)
     return Results(denoise, _improve(cells[cells["stage"] == "score"].reset_index(drop=True)), tuple(notes))
+
+
+def _agra_as_method(cells: pd.DataFrame) -> pd.DataFrame:
+    if cells.empty:
+        return cells
+    by_agra = cells["regressor"].str.startswith(AGRA, na=False)
+    alone = by_agra & (cells["denoiser"] == "identity")
+    cells["regressor"] = cells["regressor"].where(~by_agra, cells["regressor"].str.removeprefix(AGRA))
+    cells["method"] = cells["method"].where(~by_agra, cells["method"] + " + " + NAMES["agra"])
+    cells["method"] = cells["method"].where(~alone, NAMES["agra"])
+    cells["denoiser"] = cells["denoiser"].where(~alone, "agra")
+    return cells
 
 
 def _improve(score: pd.DataFrame) -> pd.DataFrame:

@@ -65,6 +65,7 @@ MEANING = {
 IMP = Column("Imp %", "high", 1)
 ERRORS = {"mse": Column("MSE", "low", 4), "mae": Column("MAE", "low", 4), "r2": Column("R2", "high")}
 NOISY_TEST = "[N] test features noisy: it has no form that refines a test row without target or future"
+BY_AGRA = "AGRA: networks trained on the rows as they are, leaving out samples that contradict the rest"
 MEANINGLESS = "[R] runs along the order of the rows, which in a table means nothing"
 
 
@@ -142,13 +143,17 @@ class _Part:
         denoise = self.cells.denoise
         return denoise.assign(seconds=denoise["fit_s"] + denoise["denoise_s"])
 
-    @cached_property
-    def methods(self) -> list[str]:
-        return ordered(self.cells.denoise)
+    def methods(self, scored: bool) -> list[str]:
+        """Rows: every method that refined data, and those that only have scores where these are shown."""
+        return ordered(self.cells.denoise, *([self.cells.score] if scored else []))
 
     @cached_property
     def controls(self) -> set[str]:
-        return set(self.cells.denoise.loc[self.cells.denoise["control"], "method"])
+        return {
+            m
+            for table in (self.cells.denoise, self.cells.score)
+            for m in table.loc[table["control"], "method"]
+        }
 
     @cached_property
     def senseless(self) -> set[str]:
@@ -163,8 +168,10 @@ class _Part:
     def labels(self, scored: bool) -> tuple[dict[str, str], list[str]]:
         """Row labels with the tags that a reader must see, and what the tags mean."""
         noisy = self.noisy_test if scored else set()
-        labels = {m: m + " [N]" * (m in noisy) + " [R]" * (m in self.senseless) for m in self.methods}
-        return labels, [NOISY_TEST] * bool(noisy) + [MEANINGLESS] * bool(self.senseless)
+        labels = {m: m + " [N]" * (m in noisy) + " [R]" * (m in self.senseless) for m in self.methods(scored)}
+        by_agra = any(m.endswith(NAMES["agra"]) for m in labels)
+        tags = {NOISY_TEST: bool(noisy), MEANINGLESS: bool(self.senseless), BY_AGRA: by_agra}
+        return labels, [tag for tag, applies in tags.items() if applies]
 
 
 # ------------------------------------------------------------------------------------------ one setting
@@ -289,7 +296,7 @@ def _table(
 ) -> Table:
     """Average numbers  over repetitions and say why one is missing."""
     keys = [key for key, _ in columns]
-    value, spread, count = _grid(numbers, part.methods, keys)
+    value, spread, count = _grid(numbers, part.methods(score is not None), keys)
     expected = count * 0 + count.max(axis=0)
     why = _reasons(part.cells.denoise, score, keys)
     labels, tags = part.labels(scored=score is not None)
@@ -302,7 +309,7 @@ def _table(
         spread=spread.rename(index=labels),
         count=count.rename(index=labels),
         expected=expected.rename(index=labels),
-        controls=frozenset(labels[m] for m in part.controls),
+        controls=frozenset(labels[m] for m in part.controls if m in labels),
         why={(labels[m], i): reason for (m, i), reason in why.items() if m in labels},
         notes=tuple(notes),
     )
@@ -363,11 +370,14 @@ def _over_regressors(score: pd.DataFrame, how: str, column: str | None = None) -
     return _numbers(found, column or found["dataset"], found["value"], found["n"])
 
 
-def ordered(denoise: pd.DataFrame) -> list[str]:
+def ordered(*tables: pd.DataFrame) -> list[str]:
     """Methods in the order of `NAMES`, others after them, controls last."""
     rank = {name: i for i, name in enumerate([*NAMES, None, *CONTROLS])}
-    pairs = denoise[["denoiser", "method"]].drop_duplicates().itertuples(index=False, name=None)
-    return [method for _, method in sorted(pairs, key=lambda pair: (rank.get(pair[0], rank[None]), pair[1]))]
+    pairs = pd.concat([table[["denoiser", "method"]] for table in tables]).drop_duplicates()
+    found = sorted(
+        pairs.itertuples(index=False, name=None), key=lambda pair: (rank.get(pair[0], rank[None]), pair[1])
+    )
+    return [method for _, method in found]
 
 
 _WHY = ["dataset", "method", "regressor", "status", "reason"]

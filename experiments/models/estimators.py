@@ -12,8 +12,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from experiments.models.cnn1d import CNN1D
 from experiments.models.cnn_lstm import CNNLSTM
 from experiments.models.dlinear import DLinear
+from experiments.models.ft_transformer import FTTransformer
 from experiments.models.lstm import LSTM
 from experiments.models.mlp import MLP
 from experiments.models.training import TrainSettings, build_network, predict, train
@@ -193,3 +195,15 @@ class DLinearRegressor(NetRegressor):
     """Moving-average decomposition and two linear layers; sees the target's own history alone."""
 
     network_class, input = DLinear, "windows"
+
+
+class FTTransformerRegressor(NetRegressor):
+    """FT-Transformer, on rows of a table."""
+
+    network_class, input = FTTransformer, "flat"
+
+
+class CNN1DRegressor(NetRegressor):
+    """Convolutions along the columns of a table."""
+
+    network_class, input = CNN1D, "flat"

@@ -299,3 +299,19 @@ class Watched(Identity):
     def fit(self, X, y=None, *, seed=0, problem=None):
         self.seen.append((len(X), None if problem.train_rows is None else problem.train_rows.tolist()))
         return super().fit(X, y, seed=seed, problem=problem)
+
+
+@pytest.mark.parametrize(("dataset", "backbone"), [("diabetes", "mlp"), ("nasdaq", "dlinear")])
+def test_any_backbone_drives_map(tmp_path, dataset, backbone):
+    run = run_of(
+        tmp_path,
+        f"dataset={dataset}",
+        f"backbone={backbone}",
+        "noise.sigma=0.5",
+        "profile.backbone_epochs=20",
+        "denoiser=[identity,denograd_map_backbone]",
+    )
+    cells = [c for c in run.execute() if c.spec["denoiser"] == "denograd_map_backbone"]
+    assert {c.status for c in cells} == {"ok"}, [c.reason for c in cells]
+    assert {c.spec["backbone"] for c in cells} == {backbone}
+    assert all(c.metrics["recovery"] > 0 for c in cells if c.stage == "denoise")

@@ -50,6 +50,31 @@ def test_under_paper_the_improvement_compares_with_identity_denoised():
     assert (rows.loc["constant", "imp"] == 100).all()
 
 
+def test_agra_is_a_method_beside_the_denoisers_and_no_regressor_of_its_own():
+    cells = campaign(datasets=("ett",), protocols=("paper",), regressors=("knn", "dnn"))
+    more = [
+        replace(
+            cell,
+            key=cell.key[::-1],
+            spec=cell.spec | {"regressor": "agra_dnn"},
+            metrics=cell.metrics | {"mse": 0.5 * cell.metrics["mse"]},
+        )
+        for cell in cells
+        if cell.spec["denoiser"] in ("identity", "pca") and cell.spec.get("regressor") == "dnn"
+    ]
+    rows = results(frame([*cells, *more])).score.set_index(["method", "regressor"])
+    assert rows.loc[("AGRA", "dnn"), "imp"] == pytest.approx(50)
+    after, before = rows.loc[("PCA", "dnn"), "mse"], rows.loc[("Identity", "dnn"), "mse"]
+    assert rows.loc[("PCA + AGRA", "dnn"), "imp"] == pytest.approx(100 * (1 - after / 2 / before))
+    (shown,) = tables.run_tables([*cells, *more])
+    (without,) = tables.run_tables(cells)
+    assert [c.title for c in shown.columns] == [c.title for c in without.columns]
+    assert shown.entry("PCA", 0) == without.entry("PCA", 0)
+    assert "AGRA" in shown.rows
+    assert "AGRA" not in shown.controls
+    assert tables.BY_AGRA in shown.notes
+
+
 def test_under_deployable_it_compares_every_variant_with_identity_noisy():
     cells = campaign(datasets=("ett",), protocols=("deployable",))
     rows = results(frame(cells)).score.set_index(["denoiser", "regressor", "variant"])
