@@ -234,5 +234,7 @@ def _goal(y: ArrayLike, X: ArrayLike) -> Tensor:
     if values.shape != (rows,):
         raise ValueError(f"y must have shape ({rows},), one value per row of X, got {values.shape}")
     if not np.isfinite(values).all():
-        raise ValueError(f"y has NaN or an infinite value, first in row {np.flatnonzero(~np.isfinite(values))[0]}")
+        raise ValueError(
+            f"y has NaN or an infinite value, first in row {np.flatnonzero(~np.isfinite(values))[0]}"
+        )
     return torch.from_numpy(values)
