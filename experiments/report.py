@@ -22,7 +22,7 @@ from experiments.pictures import Album
 from experiments.ranking import MEASURES, pairs_table, rank_table, ranking
 from experiments.render import Table, number_text
 from experiments.store import write_atomically
-from experiments.tables import campaign_tables, describe, groups, last_line, setting_tables
+from experiments.tables import campaign_tables, describe, groups, last_line, model_seconds, setting_tables
 from experiments.verdicts import RULE, contrast, verdicts
 
 HELP = """Rebuild a campaign's tables, figures and report from its cells.
@@ -147,6 +147,8 @@ def compose(
         part = everything.where(noise=noise, sigma=sigma, protocol=protocol)
         sections.append(_group(part, noise, sigma, protocol, tables, album))
     sections += album.overall_sections()
+    seconds = model_seconds(everything)
+    sections += [Section("Run times of the models", [seconds] if seconds.rows else [])]
     sections += [_with_fewer_rows(fewer_rows), _unfinished(cells), _provenance(cells, everything)]
     return f"Campaign {name}", [section for section in sections if section.parts]
 

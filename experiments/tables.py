@@ -282,6 +282,29 @@ def _variants(part: _Part) -> Table:
     )
 
 
+def model_seconds(everything: Results) -> Table:
+    """Seconds to fit each regressor, and to train each backbone, by dataset: mean over all that was fitted."""
+    score, denoise = everything.score, everything.denoise
+    trained = denoise[denoise["backbone"].notna()]
+    fits = [
+        score.assign(model=score["regressor"], seconds=score["fit_s"]),
+        trained.assign(
+            model="backbone " + trained["backbone"].astype(str), seconds=trained.get("backbone_s", np.nan)
+        ),
+    ]
+    cells = pd.concat([part.loc[part["status"] == "ok", ["dataset", "model", "seconds"]] for part in fits])
+    value = cells.groupby(["model", "dataset"])["seconds"].mean().unstack()
+    models = sorted(value.index, key=lambda model: (model.startswith("backbone "), model))
+    return Table(
+        name="seconds_models",
+        caption="Seconds to fit a regressor, or to train the backbone that drives DenoGrad (once for all denoisers "
+        "that share it); mean over methods, noises, protocols and repetitions",
+        columns=[Column(str(dataset), "", 2) for dataset in value.columns],
+        value=value.reindex(models),
+        corner="model",
+    )
+
+
 # ------------------------------------------------------------------------------------------------ parts
 
 

@@ -75,6 +75,18 @@ def test_agra_is_a_method_beside_the_denoisers_and_no_regressor_of_its_own():
     assert tables.BY_AGRA in shown.notes
 
 
+def test_seconds_of_a_model_are_the_mean_over_what_it_was_fitted_on():
+    cells = campaign(datasets=("ett",))
+    shown = tables.model_seconds(results(frame(cells)))
+    fits = [c.timings["fit_s"] for c in cells if c.spec.get("regressor") == "knn"]
+    trained = [
+        c.timings["backbone_s"] for c in cells if c.stage == "denoise" and c.spec["backbone"] == "lstm"
+    ]
+    assert shown.value.loc["knn", "ett"] == pytest.approx(np.mean(fits))
+    assert shown.value.loc["backbone lstm", "ett"] == pytest.approx(np.mean(trained))
+    assert shown.rows[-1] == "backbone lstm"
+
+
 def test_under_deployable_it_compares_every_variant_with_identity_noisy():
     cells = campaign(datasets=("ett",), protocols=("deployable",))
     rows = results(frame(cells)).score.set_index(["denoiser", "regressor", "variant"])
