@@ -9,7 +9,7 @@ import pandas as pd
 from experiments.errors import HarnessError
 from experiments.frames import frame
 from experiments.spec import SCHEMA, SchemaMismatch
-from experiments.store import Store
+from experiments.store import Store, read_cell
 
 ARCHIVE = "cells.parquet"
 
@@ -73,9 +73,10 @@ def load(folder: Path) -> pd.DataFrame:
 
 
 def unreadable(folder: Path, cells: pd.DataFrame) -> int:
-    """Files in ``cells/`` that gave no cell: torn, or damaged."""
+    """Files in ``cells/`` that give no cell: torn, or damaged, and not merely written since `cells` were read."""
     keys = set(cells["key"])
-    return sum(path.stem not in keys for path in (folder / "cells").glob("*/*.json"))
+    others = (path for path in (folder / "cells").glob("*/*.json") if path.stem not in keys)
+    return sum(read_cell(path) is None for path in others)
 
 
 def save(cells: pd.DataFrame, folder: Path) -> Path:

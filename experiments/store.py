@@ -61,7 +61,7 @@ class Store:
 
     def get(self, key: str) -> Cell | None:
         """The stored cell, or None where there is none that can be read."""
-        return _read(self.cell_path(key))
+        return read_cell(self.cell_path(key))
 
     def finished(self, key: str) -> Cell | None:
         """The stored cell if it needs no further work."""
@@ -77,7 +77,7 @@ class Store:
     def cells(self) -> Iterator[Cell]:
         """All cells that can be read, in the order of their keys."""
         for path in sorted((self.root / "cells").glob("*/*.json")):
-            cell = _read(path)
+            cell = read_cell(path)
             if cell is not None:
                 yield cell
 
@@ -134,7 +134,8 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
         raise
 
 
-def _read(path: Path) -> Cell | None:
+def read_cell(path: Path) -> Cell | None:
+    """The cell of a file; None if it is absent, torn or not a cell."""
     try:
         text = path.read_text()
     except OSError:
