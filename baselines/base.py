@@ -51,6 +51,10 @@ class Problem:
     levels: Array | None = None
 
 
+class NotApplicable(ValueError):
+    """These data lack what the denoiser needs, as it turns out only on the way: a result, not a failure."""
+
+
 @dataclass(frozen=True)
 class Denoised:
     """What a denoiser returns.

@@ -31,8 +31,12 @@ LISTED = 10
 """So many columns' bounds an error lists."""
 
 
+UNPREDICTED = 0.7
+"""A best predicted column that leaves more of its spread than this (half of its variance) says nothing of noise."""
+
+
 class NoiseLevelMissing(ValueError):
-    """The rule `map` was asked for without a noise level.
+    """The rule `map` was asked for without a noise level, or where none can be estimated.
 
     Attributes
     ----------
@@ -78,13 +82,13 @@ def noise_level(
     Raises
     ------
     NoiseLevelMissing
-        If `sigma` is None.
+        If `sigma` is None, or "blind_spot" where no column is predicted from the others.
     ValueError
         If it is negative, not finite, of a wrong length, or an estimate that this kind of data does not allow.
     """
     columns = data.shape[1]
+    bounds = {names[j] if names else int(j): float(b) for j, b in zip(outputs, bound, strict=True)}
     if sigma is None:
-        bounds = {names[j] if names else int(j): float(b) for j, b in zip(outputs, bound, strict=True)}
         listed = [f"{name}: {b:.4g}" for name, b in bounds.items()]
         if len(listed) > LISTED:
             listed[LISTED:] = [f"and {len(listed) - LISTED} more, in this error's attribute bound"]
@@ -95,7 +99,7 @@ def noise_level(
             bounds,
         )
     if isinstance(sigma, str):
-        level = _estimate(sigma, data, bound, outputs, held, kind)
+        level = _estimate(sigma, data, bounds, bound, outputs, held, kind)
     else:
         level = np.array(sigma, dtype=float)
         if level.ndim > 1 or (level.ndim == 1 and len(level) != columns):
@@ -112,13 +116,14 @@ def blind_spot_level(data: Array, bound: Array, outputs: NDArray[np.int64], held
     """Noise level per column, taken to be the same share of every column's spread.
 
     The residual of the best predicted column is nearly all noise. Under that one assumption its bound holds
-    for all columns, relative to their spread.
+    for all columns, relative to their spread. Where even that column is hardly predicted, the level is NaN.
     """
     spread = data.std(0)
     usable = ~held[outputs] & (spread[outputs] > 0)
     if not usable.any():
         return np.zeros(data.shape[1])
-    return (bound[usable] / spread[outputs][usable]).min() * spread
+    share = (bound[usable] / spread[outputs][usable]).min()
+    return share * spread if share <= UNPREDICTED else np.full(data.shape[1], np.nan)
 
 
 def wavelet_level(series: Array) -> Array:
@@ -136,19 +141,28 @@ def wavelet_level(series: Array) -> Array:
 def _estimate(
     name: str,
     data: Array,
+    bounds: dict[Any, float],
     bound: Array,
     outputs: NDArray[np.int64],
     held: NDArray[np.bool_],
     kind: Kind,
 ) -> Array:
     if name == "blind_spot":
+        level = blind_spot_level(data, bound, outputs, held)
+        if np.isnan(level).any():
+            raise NoiseLevelMissing(
+                "sigma='blind_spot' finds no column that the others predict: each keeps more than "
+                f"{UNPREDICTED**2:.0%} of its variance, which may be signal as well as noise. Give sigma, a number or "
+                "one per column, in the data's units",
+                bounds,
+            )
         warnings.warn(
             "sigma='blind_spot' takes the noise to be the same share of every column's spread, and its bound for "
             "the noise itself: expect up to 1.7 times the true level",
             UserWarning,
             stacklevel=5,
         )
-        return blind_spot_level(data, bound, outputs, held)
+        return level
     if name != "wavelet":
         raise ValueError(f"sigma must be a number, one per column, 'blind_spot' or 'wavelet', got {name!r}")
     if kind != "series":

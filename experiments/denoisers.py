@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
 
-from baselines.base import Array, Denoised, Problem, stack, unstack
-from denograd import DenoGrad
+from baselines.base import Array, Denoised, NotApplicable, Problem, stack, unstack
+from denograd import DenoGrad, NoiseLevelMissing
 from denograd.blindspot import BlindSpot
 from denograd.error_scale import LEAST_SHARE
 from denograd.map import Solver, refine
@@ -154,6 +156,17 @@ class _Levelled:
         return level
 
 
+@contextmanager
+def _estimating() -> Iterator[None]:
+    """Let an estimated level pass in silence (the denoiser's name says so), one that cannot be had end the cell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except NoiseLevelMissing as error:
+            raise NotApplicable(str(error)) from error
+
+
 class DenoGradMap(_Levelled):
     """The rule `map` with its blind-spot backbone, which it trains itself.
 
@@ -200,8 +213,7 @@ class DenoGradMap(_Levelled):
         n = len(self._fitted_rows)
         again = len(frame) >= n and np.array_equal(frame[:n], self._fitted_rows)
         level = self._level(frame.shape[1], y is not None)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that an estimated level is one: the denoiser's name says so
+        with _estimating():
             found = refine(
                 self._blind,
                 frame,
@@ -287,8 +299,7 @@ class DenoGradMapBackbone(_Levelled):
                 raise ValueError("the backbone of a table predicts the target, which is not there")
             frame = stack(X, y)
             method.fit(X, y)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that an estimated level is one: the setting says so
+        with _estimating():
             refined_X, refined_y, _, _ = method.transform(
                 rule="map", sigma=self._level(frame.shape[1], has_target=True), **self.options
             )

@@ -24,7 +24,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from baselines.base import Problem
+from baselines.base import NotApplicable, Problem
 from experiments import metrics
 from experiments.backbones import BackboneProvider
 from experiments.components import Component, backbones_of, denoisers_of, noise_of, regressors_of
@@ -287,7 +287,10 @@ class Trial:
             "denoiser", self.spec["dataset"], self.spec["noise"], self.repetition, self.component.name
         )
         refinement = Refinement(task, problem, self.component.make, seed)
-        refined = refinement.under(self.protocol)
+        try:
+            refined = refinement.under(self.protocol)
+        except NotApplicable as error:
+            return {"skipped": str(error)}
         rows = compared_rows(task, self.protocol)
         _check_finite(refined, rows)
         info = {**refinement.info, "test_form": self.protocol == "paper" or refined.X_test is not None}

@@ -272,6 +272,14 @@ def test_estimated_levels_warn():
         refine(other, table, "wavelet")
 
 
+def test_no_level_is_estimated_where_no_column_tells_of_another():
+    X = RNG(0).normal(size=(300, 5)) * [1, 2, 3, 4, 5]
+    blind = BlindSpot("tabular", hidden=0).fit(X)
+    with pytest.raises(NoiseLevelMissing, match=r"49% of its variance.*Give sigma") as caught:
+        refine(blind, X, "blind_spot")
+    assert set(caught.value.bound) == set(range(5))
+
+
 def test_wavelet_level_is_the_median_finest_coefficient():
     pywt = pytest.importorskip("pywt")
     from denograd.noise_level import DB4

@@ -315,3 +315,11 @@ def test_any_backbone_drives_map(tmp_path, dataset, backbone):
     assert {c.status for c in cells} == {"ok"}, [c.reason for c in cells]
     assert {c.spec["backbone"] for c in cells} == {backbone}
     assert all(c.metrics["recovery"] > 0 for c in cells if c.stage == "denoise")
+
+
+def test_a_level_that_cannot_be_estimated_skips_the_cell(tmp_path, monkeypatch):
+    monkeypatch.setattr("denograd.noise_level.UNPREDICTED", 0.0)
+    cells = run_of(tmp_path, "dataset=diabetes", "denoiser=[identity,denograd_map_est]").execute()
+    mine = [c for c in cells if c.spec["denoiser"] == "denograd_map_est"]
+    assert [(c.stage, c.status) for c in mine] == [("denoise", "skipped")] * 2
+    assert "no column that the others predict" in mine[0].reason
