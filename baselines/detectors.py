@@ -25,6 +25,8 @@ class IsolationForest(FrameDenoiser):
     F. T. Liu, K. M. Ting and Z.-H. Zhou, Isolation forest, ICDM 2008.
     """
 
+    uses = ("sklearn",)
+
     def __init__(self, settings: Settings = "paper", trees: int = 100) -> None:
         super().__init__(settings)
         self.trees = trees

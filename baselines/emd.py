@@ -37,6 +37,7 @@ class EMD(FrameDenoiser):
     applications, in: Hilbert-Huang Transform and Its Applications, World Scientific, 2005.
     """
 
+    uses = ("PyEMD",)
     causal = False
     sequential = True
 

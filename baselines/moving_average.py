@@ -17,8 +17,13 @@ class MovingAverage(FrameDenoiser):
     settings : {"paper", "sound"}
     window : int
         Steps.
+
+    References
+    ----------
+    P. J. Brockwell, R. A. Davis, Introduction to Time Series and Forecasting, 3rd ed., Springer, 2016, 1.5.1.
     """
 
+    uses = ("pandas",)
     sequential = True
 
     def __init__(self, settings: Settings = "paper", window: int = 7) -> None:

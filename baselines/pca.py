@@ -29,6 +29,8 @@ class PCA(FrameDenoiser):
     M. E. Tipping and C. M. Bishop, Probabilistic principal component analysis, J. R. Stat. Soc. B 61 (1999).
     """
 
+    uses = ("sklearn",)
+
     def __init__(
         self, settings: Settings = "paper", variance: float = 0.95, components: int | str | None = None
     ) -> None:

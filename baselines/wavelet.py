@@ -27,6 +27,7 @@ class Wavelet(FrameDenoiser):
     D. L. Donoho and I. M. Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 81 (1994).
     """
 
+    uses = ("pywt",)
     causal = False
     sequential = True
 

@@ -94,9 +94,9 @@ class BackboneProvider:
         spec = {
             **self.spec,
             "backbone": component.name,
-            "backbone_params": component.params,
+            "backbone_params": component.identity,
             "outputs": outputs,
-            "versions": versions_of(component.target),
+            "versions": versions_of(*component.packages),
         }
         path = self.store.backbone_path(key_of(spec))
         seed = seed_of("backbone", spec["dataset"], spec["noise"], spec["repetition"], component.name)

@@ -39,6 +39,21 @@ class Component:
         return resolve(self.target, self.allow)
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """The parameters that a result depends on: not where files lie, nor how many processes compute it."""
+        return {
+            name: value
+            for name, value in self.params.items()
+            if name not in ("workers", "n_jobs", "model_path")
+        }
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What computes the result: the target's package, and what the class or its network say they use."""
+        network = getattr(self.cls, "network_class", None)
+        return (self.target, *getattr(self.cls, "uses", ()), *getattr(network, "uses", ()))
+
+    @property
     def needs_backbone(self) -> bool:
         return bool(getattr(self.cls, "needs_backbone", False))
 
@@ -47,12 +62,18 @@ class Component:
         return build({"_target_": self.target, **self.params}, where=self.where, allow=self.allow, **extra)
 
     def make_estimator(self, seed: int, device: str, threads: int = 1) -> Any:
-        """Build a regressor, with its seed and, if it is one of ours, its device and threads."""
+        """Build a regressor, with its seed, its threads and, if it is one of ours, its device.
+
+        ``n_jobs: null`` in the configuration means the run's threads.
+        """
         known = parameters_of(self.cls) or set()
         given: dict[str, Any] = {"random_state": seed}
         if self.target.startswith("experiments."):
             given |= {"device": device, "threads": threads}
-        return self.make(**{k: v for k, v in given.items() if k in known and k not in self.params})
+        given = {k: v for k, v in given.items() if k in known and k not in self.params}
+        if "n_jobs" in self.params and self.params["n_jobs"] is None:
+            return replace(self, params={**self.params, "n_jobs": threads}).make(**given)
+        return self.make(**given)
 
     def under(self, protocol: str, config: Config) -> Component:
         """The same denoiser with the settings that the protocol asks for, unless the configuration names its own."""

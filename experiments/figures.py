@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from experiments.frames import CONTROLS, NAMES
 from experiments.metrics import constant_columns, correlation
+from experiments.store import writing
 from experiments.task import Task
 
 COLOURS = {
@@ -31,6 +32,8 @@ COLOURS = {
     "denograd_map_est": ("#7FA6F5", "h"),
     "denograd_map_forecast": ("#00A6D6", "d"),
     "denograd_map_backbone": ("#5B3FD0", "H"),
+    "autoencoder": ("#CC6677", "8"),
+    "agra": ("#44AA99", "|"),
     "identity": ("#707070", "x"),
     "constant": ("#A0A0A0", "+"),
     "residual": ("#808060", "1"),
@@ -77,11 +80,12 @@ def name_of(denoiser: str) -> str:
 
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write ``stem.png`` and ``stem.pdf``; the same figure gives the same bytes."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    with writing(stem):
+        stem.parent.mkdir(parents=True, exist_ok=True)
     paths = []
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         path = stem.parent / (stem.name + suffix)
-        with rc_context(STYLE):
+        with rc_context(STYLE), writing(path):
             figure.savefig(path, metadata=metadata)
         figure.set_layout_engine("none")  # arranged once is enough
         paths.append(path)
@@ -147,7 +151,7 @@ def overlay_figure(
     Parameters
     ----------
     refined : dict of (n, c) arrays
-        By denoiser: features and, as last column, the target, after denoising.
+        By denoiser, ``NAME`` or ``NAME (DETAIL)``: features and, as last column, the target, after denoising.
     noisy, clean : (n, c) array
         What the denoisers got, and the same without injected noise where there is some.
     kind : {"series", "tabular"}
@@ -189,8 +193,9 @@ def overlay_figure(
             axes.plot(*points(noisy).T, color=NOISY, label=observed, **line)
             if clean is not None:
                 axes.plot(*points(clean).T, color=CLEAN, label="clean", **thin)
-            axes.plot(*points(frame).T, color=look(denoiser)[0], **bold)
-            axes.set_title(name_of(denoiser), color=look(denoiser)[0])
+            name, *detail = denoiser.partition(" (")
+            axes.plot(*points(frame).T, color=look(name)[0], **bold)
+            axes.set_title("".join([name_of(name), *detail]), color=look(name)[0])
         drawn = np.concatenate([points(frame) for frame in (noisy, clean) if frame is not None])
         for i, setter in enumerate((grid[0].set_xlim, grid[0].set_ylim)):
             low, high = drawn[:, i].min(), drawn[:, i].max()

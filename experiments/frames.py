@@ -28,6 +28,7 @@ NAMES = {
     "denograd_map_est": "DenoGrad MAP, level estimated",
     "denograd_map_forecast": "DenoGrad MAP, forecasting",
     "denograd_map_backbone": "DenoGrad MAP, any backbone",
+    "autoencoder": "Autoencoder (tutorial)",
     "agra": "AGRA",
 }
 """Denoisers and their printed names, in the order in which tables list them."""

@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -212,14 +212,29 @@ class Trial:
 
     def denoised(self) -> Cell:
         """The denoiser's own cell."""
-        return self.run.store.finished(self.key) or self.run.record("denoise", self.spec, self._denoise)
+        stored = self.run.store.finished(self.key)
+        if stored and self.stands(stored):
+            return stored
+        return self.run.record("denoise", self.spec, self._denoise)
+
+    def stands(self, cell: Cell) -> bool:
+        """Whether the denoiser's stored cell needs no further work: one that was skipped may be possible by now.
+
+        Needs no data. What was skipped for what the data turned out to be stays so.
+        """
+        if cell.status != "skipped" or cell.info.get("skipped_by") == "data":
+            return True
+        return _still(self.run.store, cell, lambda: self.component.make().skip(self._known))
 
     def scored(self, regressor: Component, denoised: Cell) -> Iterator[Cell]:
         """The cells of a regressor fitted on what the denoiser made."""
         scorer = Scorer(self, regressor)
         for variant, spec in scorer.specs(denoised).items():
             stored = self.run.store.finished(key_of(spec))
-            yield stored or self.run.record("score", spec, partial(scorer.score, variant))
+            if stored and scorer.stands(stored):
+                yield stored
+            else:
+                yield self.run.record("score", spec, partial(scorer.score, variant))
 
     @cached_property
     def task(self) -> Task:
@@ -232,7 +247,7 @@ class Trial:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        params, backbone = self.component.params, self.backbone
+        params, backbone = self.component.identity, self.backbone
         return {
             **self.run.spec,
             "stage": "denoise",
@@ -242,8 +257,8 @@ class Trial:
             "settings": params.get("settings"),
             "denoiser_params": params,
             "backbone": backbone.name if backbone else None,
-            "backbone_params": backbone.params if backbone else {},
-            "versions": versions_of(self.component.target, *([backbone.target] if backbone else [])),
+            "backbone_params": backbone.identity if backbone else {},
+            "versions": versions_of(*self.component.packages, *(backbone.packages if backbone else ())),
         }
 
     @cached_property
@@ -267,20 +282,13 @@ class Trial:
     def _denoise(self) -> dict[str, Any]:
         task, provider = self.task, self._provider()
         noise = self.run.noise
-        level = task.sigma * noise.fraction**0.5  # of a row, hit or not
-        problem = Problem(
-            task.kind,
-            sigma=level if noise.features and level else None,
-            sigma_target=level if noise.target else 0.0,
-            levels=np.nan_to_num(task.reached) * noise.fraction**0.5
-            if getattr(noise, "falls_short", False)
-            else None,
-            window=task.window,
-            backbone=provider,
-        )
+        problem = replace(self._known, backbone=provider)
+        if getattr(noise, "falls_short", False):
+            problem = replace(problem, levels=np.nan_to_num(task.reached) * noise.fraction**0.5)
         denoiser = self.component.make()
         if reason := denoiser.skip(problem):
-            return {"skipped": reason}
+            by_data = not denoiser.skip(self._known)
+            return {"skipped": reason, "info": {"skipped_by": "data"} if by_data else {}}
         if provider:
             provider(getattr(denoiser, "backbone_outputs", "target"))  # trained before anything is timed
         seed = seed_of(
@@ -290,12 +298,12 @@ class Trial:
         try:
             refined = refinement.under(self.protocol)
         except NotApplicable as error:
-            return {"skipped": str(error)}
+            return {"skipped": str(error), "info": {"skipped_by": "data"}}
         rows = compared_rows(task, self.protocol)
         _check_finite(refined, rows)
         info = {**refinement.info, "test_form": self.protocol == "paper" or refined.X_test is not None}
         info["n_constant_columns"] = task.n_constant
-        if level:
+        if task.sigma and noise.fraction:
             info["noise_level"] = _reached(task)
         if denoiser.sequential and task.kind == "tabular" and self.protocol == "deployable":
             info["meaningless"] = "filters along the arbitrary order of a table's rows"
@@ -324,6 +332,19 @@ class Trial:
             "memory": {"peak_mb": refinement.peak_mb},
             "info": info,
         }
+
+    @cached_property
+    def _known(self) -> Problem:
+        """What is known of the problem before any data are read."""
+        run, noise = self.run, self.run.noise
+        level = float(noise.sigma) * noise.fraction**0.5  # of a row, hit or not
+        return Problem(
+            run.spec["kind"],
+            sigma=level if noise.features and level else None,
+            sigma_target=level if noise.target else 0.0,
+            window=run.config.dataset.window,
+            backbone=_untrained if self.backbone else None,
+        )
 
     def _provider(self) -> BackboneProvider | None:
         if self.backbone is None:
@@ -354,10 +375,15 @@ class Scorer:
             **spec,
             "stage": "score",
             "regressor": self.regressor.name,
-            "regressor_params": self.regressor.params,
+            "regressor_params": self.regressor.identity,
             "variant": variant,
-            "versions": {**spec["versions"], **versions_of(self.regressor.target)},
+            "versions": {**spec["versions"], **versions_of(*self.regressor.packages)},
         }
+
+    def stands(self, cell: Cell) -> bool:
+        """Whether a stored cell needs no further work: one that was skipped may be possible by now."""
+        skip = getattr(self._estimator, "skip", None) if cell.status == "skipped" else None
+        return skip is None or _still(self.trial.run.store, cell, skip)
 
     def score(self, variant: str) -> dict[str, Any]:
         """The fields of the variant's cell."""
@@ -403,6 +429,22 @@ class Scorer:
         if inputs.ndim == 3 and getattr(self._estimator, "input", "flat") == "flat":
             return inputs.reshape(len(inputs), -1)
         return inputs
+
+
+def _still(store: Store, cell: Cell, skip: Callable[[], str | None]) -> bool:
+    """Whether what led to skip a cell still does; else the cell is opened again."""
+    try:
+        if skip():
+            return True
+    except Exception:  # computing the cell will tell
+        pass
+    store.reopen(cell.key)
+    return False
+
+
+def _untrained(outputs: str = "target") -> Any:
+    """Stands for a backbone where none may be trained."""
+    raise RuntimeError("skip() must not train a backbone")
 
 
 def _reached(task: Task) -> dict[str, float | None]:

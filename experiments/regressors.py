@@ -40,6 +40,7 @@ class TabPFN(RegressorMixin, BaseEstimator):
         Seed of the draw and of the ensemble.
     """
 
+    uses: ClassVar[tuple[str, ...]] = ("tabpfn",)
     input: ClassVar[Literal["flat", "windows"]] = "flat"
     uses_validation: ClassVar[bool] = False
 
@@ -125,6 +126,7 @@ class ARIMA(RegressorMixin, BaseEstimator):
         Only so many steps at the end of the training part are used.
     """
 
+    uses: ClassVar[tuple[str, ...]] = ("statsmodels",)
     input: ClassVar[Literal["flat", "windows"]] = "windows"  # ignored, and so need not be flattened
     uses_validation: ClassVar[bool] = True
 

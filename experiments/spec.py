@@ -69,9 +69,10 @@ class Cell:
 
         Raises
         ------
+        SchemaMismatch
+            If its schema is another, or it has no sum.
         ValueError
-            If the text is no cell, its schema is another, its key does not fit its spec, or its sum not its
-            content.
+            If the text is no cell, its key does not fit its spec, or its sum not its content.
         """
         record = json.loads(text)
         if not isinstance(record, dict) or "schema" not in record:
@@ -81,7 +82,12 @@ class Cell:
                 f"the cell has schema {record['schema']}, this version reads {SCHEMA}: rerun the campaign "
                 "under another name, or read it with the version that wrote it"
             )
-        if record.pop("sum", None) != _sum(record):
+        if "sum" not in record:
+            raise SchemaMismatch(
+                "the cell was written before cells carried a checksum: delete it and run its campaign again, or "
+                "use another campaign name"
+            )
+        if record.pop("sum") != _sum(record):
             raise ValueError("the cell is damaged: its sum does not fit its content")
         cell = cls(**record)
         cell.metrics.update({k: math.nan for k, v in cell.metrics.items() if v is None})
@@ -115,20 +121,20 @@ def _sum(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(_dumped(record).encode()).hexdigest()[:16]
 
 
-def versions_of(*targets: str) -> dict[str, str]:
-    """Versions of the distributions that hold the given classes, NumPy's and our own with them.
+def versions_of(*packages: str) -> dict[str, str]:
+    """Versions of the distributions that hold the given packages, NumPy's and our own with them.
 
     Parameters
     ----------
-    *targets : str
-        Dotted paths of classes, such as ``"sklearn.linear_model.Ridge"``.
+    *packages : str
+        Names to import, such as ``"sklearn"``; of a dotted path the first part counts.
 
     Returns
     -------
     versions : dict
         Distribution to version, without the local part (``+cpu``), which names a build and not a version.
     """
-    modules = {"numpy", *(target.partition(".")[0] for target in targets)}
+    modules = {"numpy", *(package.partition(".")[0] for package in packages)}
     modules.discard("builtins")
     if modules & {"denograd", "baselines", "experiments"}:
         modules = (modules - {"denograd", "baselines", "experiments"}) | {"denograd", "torch"}

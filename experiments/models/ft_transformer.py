@@ -25,6 +25,8 @@ class FTTransformer(nn.Module):
         Width of the feed-forward layers in units of `width`.
     """
 
+    uses = ("rtdl_revisiting_models",)
+
     def __init__(
         self,
         n_features: int,

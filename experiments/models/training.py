@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from baselines.training import seeded
 from denograd.backbone import choose_device
 
 Kind = Literal["tabular", "series"]
@@ -91,13 +92,8 @@ def reproducible(seed: int, device: torch.device | None = None, threads: int = 1
 
     Initial weights and dropout draw from torch's global generator and take no other.
     """
-    cuda = device is not None and device.type == "cuda"
     before = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[device] if cuda else []):
-        torch.default_generator.manual_seed(seed)
-        if cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+    with seeded(seed, device):
         torch.set_num_threads(threads)
         try:
             yield

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from experiments.components import Component
 from experiments.models.estimators import DNN, LSTMRegressor, as_tensor
 from experiments.regressors import ARIMA, TABPFN_WEIGHTS, TabPFN
 from experiments.targets import build
@@ -341,3 +343,12 @@ def test_tabpfn_draws_its_rows_by_the_seed(checkpoint, monkeypatch):
     assert not (first == other).all()
     TabPFN(model_path=checkpoint, max_rows=60).fit(X, y)
     assert (seen[-1] == X).all()
+
+
+def test_threads_of_the_run_are_xgboosts_jobs_and_no_part_of_what_it_is():
+    node = dict(ZOO["xgboost"]["estimator"])
+    component = Component("xgboost", node.pop("_target_"), node, "regressor.xgboost")
+    assert component.make_estimator(0, "cpu", threads=2).n_jobs == 2
+    chosen = replace(component, params={**node, "n_jobs": 3})
+    assert chosen.make_estimator(0, "cpu", threads=2).n_jobs == 3
+    assert chosen.identity == component.identity

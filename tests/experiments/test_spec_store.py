@@ -42,8 +42,10 @@ def test_a_key_refuses_what_json_cannot_tell_apart():
 
 
 def test_versions_leave_out_the_build():
-    versions = versions_of("torch.nn.Linear", "sklearn.linear_model.Ridge", "baselines.pca.PCA")
-    assert {"numpy", "torch", "scikit-learn", "denograd-harness"} <= set(versions)
+    versions = versions_of(
+        "torch.nn.Linear", "sklearn.linear_model.Ridge", "baselines.wavelet.Wavelet", "pywt"
+    )
+    assert {"numpy", "torch", "scikit-learn", "denograd-harness", "PyWavelets"} <= set(versions)
     assert not any("+" in version for version in versions.values())
 
 
@@ -78,6 +80,34 @@ def test_a_cell_of_another_schema_is_refused_not_misread(tmp_path):
     write_atomically(store.cell_path(cell().key), replace(cell(), schema=SCHEMA + 1).to_json().encode())
     with pytest.raises(SchemaMismatch, match=f"schema {SCHEMA + 1}"):
         store.get(cell().key)
+
+
+def test_a_cell_without_a_sum_is_called_old_and_a_torn_one_damaged(tmp_path):
+    store = Store(tmp_path)
+    path = store.cell_path(cell().key)
+    record = json.loads(cell().to_json())
+    del record["sum"]
+    write_atomically(path, json.dumps(record).encode())
+    with pytest.raises(SchemaMismatch, match=f"{path.name}.*before cells carried a checksum: delete it"):
+        store.get(cell().key)
+    path.write_text(json.dumps(record)[:-20])
+    assert store.get(cell().key) is None
+    path.write_text(cell().to_json().replace("made_up", "made_it"))
+    assert store.get(cell().key) is None
+
+
+def test_a_skipped_cell_can_be_opened_again_and_then_gives_way_to_a_failure(tmp_path):
+    store = Store(tmp_path)
+    store.put(cell("skipped"))
+    store.put(cell("failed"))
+    assert store.finished(cell().key).status == "skipped"
+    store.reopen(cell().key)
+    assert store.finished(cell().key) is None
+    store.put(cell("failed"))
+    assert store.get(cell().key).status == "failed"
+    store.reopen(cell().key)
+    store.put(cell("skipped"))
+    assert store.finished(cell().key).status == "skipped"
 
 
 def test_a_failure_is_tried_again_and_never_replaces_a_result(tmp_path):
