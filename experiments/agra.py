@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 from baselines.agra import AgraClassifier
+from experiments.errors import HarnessError, SettingInvalid, UnknownName
 from experiments.seeds import seed_of
 
 SETTINGS = [(kind, share) for kind in ("uniform", "class-dependent") for share in (0.2, 0.4)]
@@ -105,8 +108,22 @@ def tune(method: dict[str, Any], kind: str, share: float, seeds: range, jobs: in
     return points[int(means.argmax())]
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Tune, evaluate, print the table and write it."""
+def main(argv: list[str] | None = None) -> int:
+    """Tune, evaluate, print the table and write it; 1 for bad input, 130 after Ctrl-C."""
+    arguments = parse(argv)
+    try:
+        _main(arguments)
+    except HarnessError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m experiments.agra",
         description=__doc__,
@@ -117,13 +134,66 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--tuned", type=Path, help="a hyperparameters.json to use instead of the grid search")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--out", type=Path, default=Path("results/agra"), help="folder (results/agra)")
-    arguments = parser.parse_args(argv)
+    return parser.parse_args(argv)
 
-    tuned = json.loads(arguments.tuned.read_text()) if arguments.tuned else {}
+
+def load_tuned(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Read what an earlier call chose: per setting, the hyper-parameters of each tuned method.
+
+    Raises
+    ------
+    SettingInvalid
+        If the file cannot be read or is no such choice.
+    """
+    try:
+        tuned = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingInvalid(f"--tuned {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingInvalid(f"--tuned {path} is no JSON: {error}") from error
+    if not isinstance(tuned, dict):
+        raise SettingInvalid(
+            f"--tuned {path} must map settings, such as '{_title(*SETTINGS[0])}', to choices"
+        )
+    for setting, methods in tuned.items():
+        if setting not in (known := [_title(*setting) for setting in SETTINGS]):
+            raise UnknownName(f"setting (of --tuned {path})", setting, known)
+        if not isinstance(methods, dict) or set(methods) != set(TUNED):
+            raise SettingInvalid(f"--tuned {path}: '{setting}' needs exactly {', '.join(TUNED)}")
+        for name, point in methods.items():
+            if not _is_point(point):
+                raise SettingInvalid(
+                    f"--tuned {path}: '{name}' of '{setting}' needs exactly {', '.join(GRID)}: a whole number "
+                    "above 0 and two numbers of at least 0"
+                )
+    return tuned
+
+
+def _is_point(point: Any) -> bool:
+    if not isinstance(point, dict) or set(point) != set(GRID):
+        return False
+    numbers = all(isinstance(value, (int, float)) and 0 <= value < math.inf for value in point.values())
+    return numbers and isinstance(point["batch_size"], int) and point["batch_size"] > 0
+
+
+def _title(kind: str, share: float) -> str:
+    return f"{kind} {share:.0%}"
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    for name in ("seeds", "tuning_seeds", "jobs"):
+        if getattr(arguments, name) < 1:
+            option = name.replace("_", "-")
+            raise SettingInvalid(f"--{option} must be at least 1, got {getattr(arguments, name)}")
+    tuned = load_tuned(arguments.tuned) if arguments.tuned else {}
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingInvalid(f"--out {arguments.out} cannot be a folder: {error.strerror}") from error
     rows = []
     chosen: dict[str, dict[str, Any]] = {}
     for kind, share in tqdm(SETTINGS, disable=None):
-        setting = f"{kind} {share:.0%}"
+        setting = _title(kind, share)
         best = tuned.get(setting) or {
             name: tune(method, kind, share, range(1000, 1000 + arguments.tuning_seeds), arguments.jobs)
             for name, method in TUNED.items()
@@ -139,7 +209,6 @@ def main(argv: list[str] | None = None) -> None:
                 for seed, result in enumerate(results)
             ]
     table = pd.DataFrame(rows)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(arguments.out / "runs.csv", index=False)
     (arguments.out / "hyperparameters.json").write_text(json.dumps(chosen, indent=1) + "\n")
     print(markdown(table))
@@ -166,4 +235,4 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -74,6 +74,47 @@ def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+POINT = {"batch_size": 32, "lr": 0.1, "weight_decay": 0.01}
+TUNED = dict.fromkeys(agra.TUNED, POINT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "message"),
+    [
+        (["--seeds", "0"], None, "--seeds must be at least 1, got 0"),
+        (["--tuning-seeds", "-1"], None, "--tuning-seeds must be at least 1"),
+        (["--jobs", "0"], None, "--jobs must be at least 1"),
+        (["--tuned", "absent.json"], None, "absent.json cannot be read: No such file"),
+        (["--tuned", "f.json"], "{", "f.json is no JSON"),
+        (["--tuned", "f.json"], "[]", "must map settings, such as 'uniform 20%'"),
+        (["--tuned", "f.json"], '{"unifrm 20%": {}}', "Did you mean 'uniform 20%'"),
+        (["--tuned", "f.json"], '{"uniform 20%": {"F1": {}}}', "needs exactly plain, cross-entropy, F1"),
+        (
+            ["--tuned", "f.json"],
+            json.dumps({"uniform 20%": {**TUNED, "F1": {**POINT, "batch_size": "many"}}}),
+            "'F1' of 'uniform 20%' needs exactly batch_size, lr, weight_decay",
+        ),
+        (["--out", "f.json"], "", "f.json cannot be a folder"),
+    ],
+)
+def test_bad_input_is_answered(arguments, text, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / "f.json").write_text(text)
+    assert agra.main(arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_an_interruption_is_answered(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(agra, "run", interrupted)
+    assert agra.main(["--out", str(tmp_path)]) == 130
+    assert "Nothing was written" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 OPTIONS = {AgraDNN: {"hidden": [8]}, AgraFTTransformer: {"width": 16, "heads": 2, "blocks": 1}}
 
 
