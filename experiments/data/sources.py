@@ -19,6 +19,9 @@ from experiments.errors import DatasetCorrupt, DatasetMissing
 RAW = Path(__file__).resolve().parents[2] / "datasets" / "raw"
 """Where `experiments.fetch` puts files: an ignored cache inside the project."""
 
+LIMIT = 1 << 30
+"""Most bytes that a gzipped file may unpack to where its size is not known beforehand."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -117,21 +120,35 @@ def locate(source: Source, data_dir: str | os.PathLike[str] | None = None) -> Pa
     return None
 
 
-def unpack(path: Path) -> bytes:
+def unpack(path: Path, limit: int = LIMIT) -> bytes:
     """Read a file, gzipped or not.
+
+    Parameters
+    ----------
+    path : Path
+    limit : int
+        Most bytes that a gzipped file may unpack to; no more are unpacked.
 
     Raises
     ------
     DatasetCorrupt
-        If the gzip stream is truncated or damaged, or the file cannot be read.
+        If the gzip stream is truncated, damaged or longer than `limit`, or the file cannot be read.
     """
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        if path.suffix != ".gz":
+            return path.read_bytes()
+        with gzip.open(path) as file:
+            content = file.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetCorrupt(
             f"{path} cannot be unpacked ({error}): it is truncated or damaged. Delete it and get it again."
         ) from error
+    if len(content) > limit:
+        raise DatasetCorrupt(
+            f"{path} unpacks to more than {limit:,} bytes, the most that the file may have: it is not the "
+            "published one. Delete it and get it again."
+        )
+    return content
 
 
 def read(
@@ -162,7 +179,7 @@ def read(
             f"{name!r} has no file {source.path} in {searched}. Get it with "
             f"'python -m experiments.fetch {name}' or copy it there ({proof}{size})."
         )
-    content = unpack(path)
+    content = unpack(path, source.n_bytes if verify and source.n_bytes else LIMIT)
     found = hashlib.sha256(content).hexdigest()
     if verify and not source.matches(content):
         raise DatasetCorrupt(

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,19 @@ def test_damaged_gzip(packed, place, tmp_path):
     place(path="given/my_data/f.csv.gz", packed=packed)
     with pytest.raises(DatasetCorrupt, match=r"f\.csv\.gz"):
         load_dataset("my_data", tmp_path / "given")
+
+
+def test_a_gzip_that_unpacks_to_more_than_the_file_has_is_not_unpacked(place, tmp_path, monkeypatch):
+    path = place(path="given/my_data/f.csv.gz", packed=gzip.compress(GOOD + bytes(100_000_000), 1))
+    tracemalloc.start()
+    with pytest.raises(DatasetCorrupt, match=f"unpacks to more than {len(GOOD)} bytes") as caught:
+        load_dataset("my_data", tmp_path / "given")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert str(path) in str(caught.value)
+    monkeypatch.setattr(sources, "LIMIT", 1000)  # another distribution may be longer, within reason
+    with pytest.raises(DatasetCorrupt, match="more than 1,000 bytes"):
+        load_dataset("my_data", tmp_path / "given", verify=False)
 
 
 @pytest.mark.parametrize(
