@@ -160,7 +160,7 @@ class DenoGrad:
             stride=stride,
             flattening=flattening,
             target_cols=cols,
-            names=_names(X, target, 0 if goals is None or cols else goals.shape[1]),
+            names=_names(X, values.shape[1], target, 0 if goals is None or cols else goals.shape[1]),
         )
         return self
 
@@ -211,8 +211,14 @@ class DenoGrad:
             objective at which to stop (1e-7).
         rule : {"fixed", "gauss_newton", "global", "map"}
             Update rule.
-        sigma, solver, folds
-            `map`: see `denograd.map`.
+        sigma : float, array_like, mapping, "blind_spot" or "wavelet"
+            `map` (which needs it): standard deviation of the noise in the data's units: a number, one per column
+            of X and, where the target stands apart, then of y, or ``{column: level}`` (other columns are held);
+            a name asks for an estimate, see `denograd.noise_level`.
+        solver : {"lbfgs", "one_step"}, optional
+            `map`: L-BFGS (default), or the closed form, which moves targets only.
+        folds : int, optional
+            `map`: train so many copies of the model anew, each to refine the part that it has not seen.
         verbose : bool
             Whether to show progress (never where stderr is not a terminal).
 
@@ -288,14 +294,13 @@ class DenoGrad:
         )
 
 
-def _names(X: Any, y: Any, apart: int) -> tuple[Any, ...] | None:
-    """Names of the columns of a DataFrame, followed by those of the `apart` targets that are none of them."""
-    if not is_frame(X):
-        return None
+def _names(X: Any, columns: int, y: Any, apart: int) -> tuple[Any, ...]:
+    """Names of the columns of X (numbers without a DataFrame), then of the `apart` targets that are none of them."""
+    names = tuple(X.columns) if is_frame(X) else tuple(range(columns))
     if not apart:
-        return tuple(X.columns)
+        return names
     if is_frame(y):
-        return *X.columns, *y.columns
+        return *names, *y.columns
     if is_column(y) and y.name is not None:
-        return *X.columns, y.name
-    return *X.columns, *(["y"] if apart == 1 else [f"y{j}" for j in range(apart)])
+        return *names, y.name
+    return *names, *(["y"] if apart == 1 else [f"y{j}" for j in range(apart)])

@@ -33,8 +33,8 @@ class Fitted:
     flattening : bool
     target_cols : tuple of int or None
         The target's columns in X; None if it stands apart.
-    names : tuple or None
-        What errors call the columns of X and, where it stands apart, of y; None for their numbers.
+    names : tuple
+        What errors and a mapping `sigma` call the columns of X and, where it stands apart, of y.
     """
 
     model: nn.Module
@@ -49,7 +49,7 @@ class Fitted:
     stride: int
     flattening: bool
     target_cols: tuple[int, ...] | None
-    names: tuple[Any, ...] | None = None
+    names: tuple[Any, ...]
 
     @property
     def count(self) -> int:

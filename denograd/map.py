@@ -27,7 +27,7 @@ from denograd.blindspot import Array, BlindSpot, Kind, Segment, check_frame, fol
 from denograd.error_scale import noise_bound
 from denograd.fitted import Fitted
 from denograd.fitted import Refined as FittedRefined
-from denograd.map_core import Answer, Question, Solver, answer
+from denograd.map_core import Answer, Question, Solver, answer, count_steps
 from denograd.noise_level import noise_level
 from denograd.progress import Progress
 from denograd.windows import targets_of, windows_of
@@ -59,6 +59,8 @@ class Refined:
         Of the solver; an evaluation is one forward and one backward pass over all rows.
     objective : tuple of float
         Before and after; NaN for the closed form.
+    history : list of dict
+        Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
     """
 
     values: Array
@@ -71,6 +73,7 @@ class Refined:
     iterations: int
     evaluations: int
     objective: tuple[float, float]
+    history: list[dict[str, Any]]
 
 
 def refine(
@@ -82,6 +85,7 @@ def refine(
     solver: Solver = "lbfgs",
     max_iter: int = 40,
     names: Sequence[Any] | None = None,
+    verbose: bool = False,
 ) -> Refined:
     """Refine the rows of `X` with a fitted blind-spot backbone.
 
@@ -91,8 +95,8 @@ def refine(
         Fitted.
     X : (n, c) array
         In the units of the fitted data.
-    sigma : float, (c,) array_like, "blind_spot" or "wavelet"
-        Standard deviation of the noise in the data's units, or how to estimate it.
+    sigma : float, (c,) array_like, mapping, "blind_spot" or "wavelet"
+        Standard deviation of the noise in the data's units, also as ``{column: level}``, or how to estimate it.
     fitted_rows : int
         0, or the number of rows that `blind` was fitted on if these very rows lead `X`: each is then refined
         with the models that were not trained on it. What follows them is new: validation rows, say.
@@ -100,7 +104,9 @@ def refine(
     max_iter : int
         Of L-BFGS.
     names : sequence, optional
-        What errors call the columns; by default their numbers.
+        What errors and a mapping `sigma` call the columns; by default their numbers.
+    verbose : bool
+        Show progress where stderr is a terminal.
 
     Returns
     -------
@@ -121,7 +127,8 @@ def refine(
         reference=(blind.residual_, blind.prediction_),
         device=blind.device,
     )
-    found = answer(X[order], question, solver, max_iter)
+    with Progress(count_steps(len(X), solver, max_iter), "map", verbose) as progress:
+        found = answer(X[order], question, solver, max_iter, progress)
     back = np.argsort(order)
     residual = found.residual[back]
     unlike = np.where(blind.constant_, 0.0, residual / np.where(bound > 0, bound, 1.0))
@@ -136,6 +143,7 @@ def refine(
         iterations=found.iterations,
         evaluations=found.evaluations,
         objective=found.objective,
+        history=progress.history,
     )
 
 
@@ -157,8 +165,9 @@ def transform_map(
 
     Parameters
     ----------
-    sigma : float or array_like, "blind_spot", "wavelet"
-        A number, or one per column of the frame; in the data's units.
+    sigma : float, array_like, mapping, "blind_spot" or "wavelet"
+        A number, one per column of the frame, or ``{column: level}`` (other columns are held), in the data's
+        units; or how to estimate it.
     solver : {"lbfgs", "one_step"}
         The closed form moves targets only.
     folds : int or None
@@ -175,13 +184,15 @@ def transform_map(
     columns = fitted.X.shape[1]
     with (
         frozen(fitted.model, fitted.device),
-        Progress(max_epochs if solver == "lbfgs" else 1, "map", verbose) as progress,
+        Progress(count_steps(len(fitted.X), solver, max_epochs), "map", verbose) as progress,
     ):
         opened = _open(fitted, "map", batch_size)
         frame = fitted.X.reshape(len(fitted.X), -1).astype(np.float64)
         if fitted.X.ndim != 2:
             raise ValueError(f"rule='map' refines two-dimensional data, got X of shape {fitted.X.shape}")
+        each = "one per column"
         if fitted.target_cols is None:
+            each += " of X, then of y"
             assert fitted.y is not None
             frame = np.concatenate([frame, fitted.y.astype(np.float64)], 1)
             outputs = np.arange(columns, frame.shape[1])
@@ -198,9 +209,9 @@ def transform_map(
         held[outputs] = not denoise_y
         constant = (frame == frame[0]).all(0)
         kind: Kind = "series" if fitted.is_ts else "tabular"
-        level = noise_level(sigma, frame, noise_bound(residual), outputs, constant, kind, fitted.names)
+        level = noise_level(sigma, frame, noise_bound(residual), outputs, constant, kind, fitted.names, each)
         question = Question(segments, outputs, level, held, kind, None, fitted.device)
-        found: Answer = answer(frame[order], question, solver, max_epochs, progress.record)
+        found: Answer = answer(frame[order], question, solver, max_epochs, progress)
     values = frame + found.step[np.argsort(order)]
     X = values[:, :columns].astype(fitted.X.dtype)
     y = values[:, outputs] if fitted.y is None else values[:, outputs].astype(fitted.y.dtype)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from denograd.blindspot import Array, Kind, Segment, predict_rows
 from denograd.error_scale import error_scale
+from denograd.progress import Progress
 
 Solver = Literal["lbfgs", "one_step"]
 Report = Callable[..., None]
@@ -100,9 +101,12 @@ def stein_error(residual: Array, scale: Array, slope: Array, sigma: Array) -> tu
     return sigma**2 + change.mean(0), change.std(0) / len(change) ** 0.5
 
 
-def answer(
-    z_obs: Array, question: Question, solver: Solver, max_iter: int, report: Report | None = None
-) -> Answer:
+def count_steps(rows: int, solver: Solver, max_iter: int) -> int:
+    """How many steps `answer` reports at most, those of its probe runs included."""
+    return 1 if solver == "one_step" else max_iter * (1 + _probes(rows))
+
+
+def answer(z_obs: Array, question: Question, solver: Solver, max_iter: int, progress: Progress) -> Answer:
     """Refine a frame.
 
     L-BFGS weighs every prediction of the whole frame against every observation at once. That counts evidence
@@ -118,8 +122,8 @@ def answer(
     solver : {"lbfgs", "one_step"}
     max_iter : int
         Of L-BFGS.
-    report : callable, optional
-        Called with the figures of every iteration of L-BFGS, or once with those of the closed form.
+    progress : Progress
+        Records every iteration of L-BFGS, or the one closed form; advances with the probe runs.
     """
     outputs, sigma = question.outputs, question.sigma
     level = sigma[outputs]
@@ -145,23 +149,24 @@ def answer(
     error[outputs] = np.where(moves[outputs], gained, level**2)
     step *= moves
     if solver == "one_step" or not moves.any():
-        if report is not None:
-            report(
-                moved=float((step != 0).any(1).mean()),
-                residual=float(np.nanmean(np.abs(residual))),
-                displacement=float(np.linalg.norm(step, axis=1).mean()),
-            )
+        progress.record(
+            moved=float((step != 0).any(1).mean()),
+            residual=float(np.nanmean(np.abs(residual))),
+            displacement=float(np.linalg.norm(step, axis=1).mean()),
+        )
         return Answer(step, residual, scale, error)
-    found, iterations, evaluations, objective = _minimise(z_obs, step, scale, question, max_iter, report)
+    found, iterations, evaluations, objective = _minimise(
+        z_obs, step, scale, question, max_iter, progress.record
+    )
     # divergences of both solvers' steps, from the same probes
     rng, unit = np.random.default_rng(0), np.where(sigma > 0, sigma, 1.0)
-    probes = min(max(ROWS_PROBED // len(z_obs), 1), 4)
+    probes = _probes(len(z_obs))
     divergence = np.zeros((2, *z_obs.shape))
     for _ in range(probes):
         probe = rng.choice([-1.0, 1.0], z_obs.shape)
         nudged = z_obs + PROBE * sigma * probe
         _, scale_, _, step_ = closed_form(nudged)
-        found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, None)
+        found_, *_ = _minimise(nudged, step_, scale_, question, max_iter, progress.advance)
         for solution, change in enumerate((step_ - step, found_ - found)):
             divergence[solution] += probe * change / (PROBE * unit * probes)
     closed, joint = (2 * sigma**2 * d + x**2 for d, x in zip(divergence, (step, found), strict=True))
@@ -170,6 +175,10 @@ def answer(
     error = sigma**2 + np.where(better, joint.mean(0), np.minimum(closed.mean(0), 0.0))
     step = np.where(better, found, step)
     return Answer(step, residual, scale, error.clip(min=0.0), iterations, evaluations, objective)
+
+
+def _probes(rows: int) -> int:
+    return min(max(ROWS_PROBED // rows, 1), 4)
 
 
 def _minimise(

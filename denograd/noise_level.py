@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from denograd.blindspot import Array, Kind
+from denograd.data import is_column
 from denograd.error_scale import LEAST_SHARE, NORMAL_MEDIAN
 
 DB4 = np.array(
@@ -49,6 +50,32 @@ class NoiseLevelMissing(ValueError):
         self.bound = bound or {}
 
 
+def by_column(sigma: Any, names: Sequence[Any]) -> Any:
+    """Turn levels given by the columns' names into one per column, 0 where a name is missing.
+
+    Parameters
+    ----------
+    sigma : object
+        A mapping or pandas Series; anything else is given back.
+    names : sequence
+
+    Raises
+    ------
+    ValueError
+        For a name that is no column's.
+    """
+    if is_column(sigma):
+        sigma = sigma.to_dict()
+    if not isinstance(sigma, Mapping):
+        return sigma
+    unknown = [name for name in sigma if name not in names]
+    if unknown:
+        raise ValueError(
+            f"sigma names columns that the data does not have: {unknown}; it has {list(names[:10])}"
+        )
+    return np.array([float(sigma.get(name, 0.0)) for name in names])
+
+
 def noise_level(
     sigma: Any,
     data: Array,
@@ -57,12 +84,13 @@ def noise_level(
     held: NDArray[np.bool_],
     kind: Kind,
     names: Sequence[Any] | None = None,
+    each: str = "one per column",
 ) -> Array:
     """Check `sigma`, spread it over the columns and cap it by what the backbone's residual allows.
 
     Parameters
     ----------
-    sigma : float, (c,) array_like, "blind_spot", "wavelet" or None
+    sigma : float, (c,) array_like, mapping, "blind_spot", "wavelet" or None
         In the data's units.
     data : (n, c) array
     bound : (k,) array
@@ -74,6 +102,8 @@ def noise_level(
     kind : {"tabular", "series"}
     names : sequence, optional
         What to call the columns; by default their numbers.
+    each : str
+        How errors ask for a level per column.
 
     Returns
     -------
@@ -84,16 +114,18 @@ def noise_level(
     NoiseLevelMissing
         If `sigma` is None, or "blind_spot" where no column is predicted from the others.
     ValueError
-        If it is negative, not finite, of a wrong length, or an estimate that this kind of data does not allow.
+        If it is negative, not finite, of a wrong length, names no column, or is an estimate that this kind of
+        data does not allow.
     """
     columns = data.shape[1]
-    bounds = {names[j] if names else int(j): float(b) for j, b in zip(outputs, bound, strict=True)}
+    names = names or range(columns)
+    bounds = {names[j]: float(b) for j, b in zip(outputs, bound, strict=True)}
     if sigma is None:
         listed = [f"{name}: {b:.4g}" for name, b in bounds.items()]
         if len(listed) > LISTED:
             listed[LISTED:] = [f"and {len(listed) - LISTED} more, in this error's attribute bound"]
         raise NoiseLevelMissing(
-            "the rule 'map' needs the noise level: sigma, a number or one per column, in the data's units. "
+            f"the rule 'map' needs the noise level: sigma, a number or {each}, in the data's units. "
             f"The backbone's residual bounds it from above, per column {{{', '.join(listed)}}}; the truth may be "
             "far below. Give sigma='blind_spot' to take the tightest of these bounds for all columns alike",
             bounds,
@@ -101,9 +133,9 @@ def noise_level(
     if isinstance(sigma, str):
         level = _estimate(sigma, data, bounds, bound, outputs, held, kind)
     else:
-        level = np.array(sigma, dtype=float)
+        level = np.array(by_column(sigma, names), dtype=float)
         if level.ndim > 1 or (level.ndim == 1 and len(level) != columns):
-            raise ValueError(f"sigma must be a number or one per column ({columns}), got shape {level.shape}")
+            raise ValueError(f"sigma must be a number or {each} ({columns}), got shape {level.shape}")
         if not np.isfinite(level).all() or (level < 0).any():
             raise ValueError(f"sigma must be finite and not negative, got {sigma}")
         level = np.broadcast_to(level, (columns,)).copy()

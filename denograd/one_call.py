@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
 from denograd.blindspot import Array, BlindSpot, Kind
-from denograd.data import is_column, is_frame, read
+from denograd.data import is_frame, read
 from denograd.map import Solver, refine
 from denograd.map_core import LARGE
+from denograd.noise_level import by_column
 
 Unit = Literal["data", "std"]
 
@@ -34,6 +34,8 @@ class DenoisedData:
         of what is left. They are as right as `sigma` is.
     solver : {"lbfgs", "one_step"}
         What was used.
+    history : list of dict
+        Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
     """
 
     data: Any
@@ -42,6 +44,7 @@ class DenoisedData:
     error_before: Array
     error_after: Array
     solver: Solver
+    history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def share(self) -> float:
@@ -119,7 +122,8 @@ def denoise(
     frame = values.astype(np.float64)
     if frame.ndim != 2:
         raise ValueError(f"X must have shape (rows, columns) or, one series, (steps,), got {shape}")
-    level = _named(sigma, X, frame.shape[1])
+    names = list(X.columns) if is_frame(X) else list(range(frame.shape[1]))
+    level = by_column(sigma, names)
     if sigma_unit == "std" and level is not None:
         if isinstance(level, str):
             raise ValueError(f"sigma={level!r} is an estimate in the data's units: leave sigma_unit='data'")
@@ -129,22 +133,8 @@ def denoise(
     blind = BlindSpot(kind, verbose=verbose, **backbone).fit(frame, seed=seed)
     if solver is None:
         solver = "lbfgs" if frame.size <= LARGE else "one_step"
-    names = list(X.columns) if is_frame(X) else None
-    found = refine(blind, frame, level, fitted_rows=len(frame), solver=solver, names=names)
+    found = refine(blind, frame, level, fitted_rows=len(frame), solver=solver, names=names, verbose=verbose)
     result = wrap(found.values.reshape(shape).astype(values.dtype))
     if isinstance(X, torch.Tensor):
         result = torch.from_numpy(result).to(dtype=X.dtype, device=X.device)
-    return DenoisedData(result, found.sigma, found.bound, found.sigma**2, found.error, solver)
-
-
-def _named(sigma: Any, X: Any, columns: int) -> Any:
-    """Turn levels given by the columns' names into one level per column."""
-    if is_column(sigma):
-        sigma = sigma.to_dict()
-    if not isinstance(sigma, Mapping):
-        return sigma
-    names = list(X.columns) if is_frame(X) else list(range(columns))
-    unknown = [name for name in sigma if name not in names]
-    if unknown:
-        raise ValueError(f"sigma names columns that X does not have: {unknown}; it has {names[:10]}")
-    return np.array([float(sigma.get(name, 0.0)) for name in names])
+    return DenoisedData(result, found.sigma, found.bound, found.sigma**2, found.error, solver, found.history)

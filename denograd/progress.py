@@ -19,6 +19,11 @@ class Progress:
         What is running.
     verbose : bool
         False silences; True shows a bar where stderr is a terminal.
+
+    Attributes
+    ----------
+    history : list of dict
+        Per epoch its number ``epoch``, the figures that `record` got, and ``seconds``.
     """
 
     def __init__(self, epochs: int, name: str, verbose: bool = True):
@@ -41,3 +46,7 @@ class Progress:
         self._clock = now
         self._bar.update()
         self._bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()}, refresh=False)
+
+    def advance(self, **_: float) -> None:
+        """Move the bar by an epoch of no account: its figures are not kept."""
+        self._bar.update()

@@ -96,6 +96,11 @@ def _check_effect(
         raise TypeError(
             "max_epochs has no effect with solver='one_step', a closed form: leave it out, or use solver='lbfgs'"
         )
+    if given.get("solver") == "one_step" and not denoise_y:
+        raise TypeError(
+            "denoise_y=False leaves nothing to move with solver='one_step', a closed form for the targets alone: "
+            "leave out one of them"
+        )
     if save_gradients and not RULES[rule].gradients:
         raise TypeError(
             f"save_gradients=True: rule={rule!r} has no gradients per epoch to give, leave it out"

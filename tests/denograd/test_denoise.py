@@ -1,8 +1,11 @@
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from tqdm import tqdm
 
 from denograd import DenoisedData, denoise
 
@@ -25,6 +28,27 @@ def test_arrays():
     assert_allclose(found.error_after.mean(), ((found.data - clean) ** 2).mean(), atol=0.004)
     assert 0.05 < found.share < 0.35
     assert found.solver == "lbfgs"
+    assert [h["epoch"] for h in found.history] == list(range(1, len(found.history) + 1))
+    assert {"moved", "residual", "displacement", "objective", "seconds"} <= set(found.history[0])
+    assert len(denoise(X, 0.2, "series", **CLOSED).history) == 1
+
+
+def test_progress_covers_the_solver_and_its_probe_runs(monkeypatch):
+    bars = []
+
+    class Bar(tqdm):
+        def __init__(self, *args, disable=None, **kwargs):
+            self.asked = disable
+            super().__init__(*args, disable=False, file=io.StringIO(), **kwargs)
+            bars.append(self)
+
+    monkeypatch.setattr("denograd.progress.tqdm", Bar)
+    _, X = noisy_waves(100)
+    found = denoise(X, 0.2, "series", verbose=True, **QUICK)
+    denoise(X, 0.2, "series", **QUICK)
+    assert [bar.asked for bar in bars] == [None, True]
+    assert bars[0].desc == "denograd map"
+    assert len(found.history) < bars[0].n <= bars[0].total == 5 * 40
 
 
 def test_units():
@@ -48,7 +72,7 @@ def test_frames():
     assert list(found.data.dtypes) == list(frame.dtypes)
     pd.testing.assert_series_equal(found.data["c"], frame["c"])
     assert (found.data["a"] != frame["a"]).any()
-    with pytest.raises(ValueError, match=r"columns that X does not have: \['z'\]"):
+    with pytest.raises(ValueError, match=r"columns that the data does not have: \['z'\]"):
         denoise(frame, {"z": 0.1}, "series")
 
 

@@ -383,8 +383,41 @@ def test_a_table_with_its_target_apart():
     assert share(y_, clean[:, 2], y) < 0.8
     _, kept, _, _ = denoiser.transform(rule="map", sigma=[0.2, 0.2, 0.2], denoise_y=False, verbose=False)
     assert_array_equal(kept, y)
-    with pytest.raises(NoiseLevelMissing, match="2: "):
+    with pytest.raises(NoiseLevelMissing, match=r"one per column of X, then of y, .*\{y: ") as missing:
         denoiser.transform(rule="map", verbose=False)
+    assert list(missing.value.bound) == ["y"]
+    with pytest.raises(ValueError, match=r"one per column of X, then of y \(3\), got shape \(2,\)"):
+        denoiser.transform(rule="map", sigma=[0.2, 0.2], verbose=False)
+    with pytest.raises(TypeError, match="nothing to move"):
+        denoiser.transform(rule="map", sigma=0.2, solver="one_step", denoise_y=False, verbose=False)
+
+
+def test_levels_by_column():
+    _, noisy = surface(200)
+    frame = pd.DataFrame(noisy[:, :2], columns=["a", "b"])
+    goal = pd.Series(noisy[:, 2], name="goal")
+    model = nn.Linear(2, 1)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        model.bias.fill_(0.0)
+
+    def refined(X, y, sigma):
+        X, y, _, _ = (
+            DenoGrad(model, nn.MSELoss(), "cpu").fit(X, y).transform(rule="map", sigma=sigma, verbose=False)
+        )
+        return np.column_stack([X, y])
+
+    expected = refined(frame, goal, [0.2, 0.0, 0.1])
+    assert_array_equal(refined(frame, goal, {"a": 0.2, "goal": 0.1}), expected)
+    assert_array_equal(refined(frame, goal, pd.Series({"goal": 0.1, "a": 0.2})), expected)
+    assert_array_equal(refined(frame.to_numpy(), goal.to_numpy(), {0: 0.2, "y": 0.1}), expected)
+    with pytest.raises(ValueError, match=r"does not have: \['c'\]; it has \['a', 'b', 'goal'\]"):
+        refined(frame, goal, {"c": 0.1})
+    _, series, blind = fitted("series")
+    assert_array_equal(
+        refine(blind, series, {0: 0.2}, solver="one_step").values,
+        refine(blind, series, [0.2, 0.0, 0.0], solver="one_step").values,
+    )
 
 
 def test_folds_train_copies_that_have_not_seen_the_part():
