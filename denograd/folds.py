@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from denograd.backbone import Predictor, silence
+from denograd.training import train_best
 
 EPOCHS, PATIENCE, BATCH, RATE = 100, 10, 128, 1e-3
 
@@ -66,31 +67,21 @@ def fold_models(
 
 
 def _train(predict: Predictor, x: Tensor, y: Tensor, rows: Tensor) -> None:
-    model = predict.model
     cut = max(1, len(rows) // 10)
     train, valid = rows[:-cut], rows[-cut:]
-    model.requires_grad_(True)
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
-    best, state, bad = float("inf"), copy.deepcopy(model.state_dict()), 0
-    for _ in range(EPOCHS):
-        model.train()
+
+    def batches() -> list[Tensor]:
         order = train[torch.randperm(len(train)).to(train.device)]
-        for batch in order.split(BATCH):
-            if len(batch) < 2:
-                continue
-            optimiser.zero_grad()
-            predict.loss(predict(x[batch]), y[batch]).backward()
-            optimiser.step()
-        model.eval()
-        with torch.no_grad():
-            parts = valid.split(1024)
-            error = sum(float((predict(x[b]).reshape(y[b].shape) - y[b]).square().sum()) for b in parts)
-        if error < best:
-            best, state, bad = error, copy.deepcopy(model.state_dict()), 0
-        else:
-            bad += 1
-            if bad == PATIENCE:
-                break
-    model.load_state_dict(state)
-    model.requires_grad_(False)
-    silence(model, x.device)
+        return [b for b in order.split(BATCH) if len(b) > 1]  # batch normalisation needs two rows
+
+    def loss(b: Tensor) -> Tensor:
+        return predict.loss(predict(x[b]), y[b])
+
+    def error() -> float:
+        parts = valid.split(1024)
+        return sum(float((predict(x[b]).reshape(y[b].shape) - y[b]).square().sum()) for b in parts)
+
+    predict.model.requires_grad_(True)
+    train_best(predict.model, batches, loss, error, epochs=EPOCHS, patience=PATIENCE, lr=RATE)
+    predict.model.requires_grad_(False)
+    silence(predict.model, x.device)

@@ -9,14 +9,17 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from denograd.checks import check_count, check_positive, check_targets
 from denograd.data import Array, is_column, is_frame, read
 from denograd.estimator import DenoGrad
 from denograd.rules import RuleName
+from denograd.training import train_best
 
 Factory = Callable[[int, int], nn.Module]
+
+PATIENCE = 15
 
 UNFIT = {
     "global": "it is for series; use rule='fixed' or 'gauss_newton', or refine a series with denograd.DenoGrad",
@@ -120,7 +123,18 @@ class DenoisedRegressor:
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError
+            If the regressor has no ``fit`` and ``predict``, or values are no numbers.
+        ValueError
+            For parameters out of range, a rule that does not serve here, or data that cannot be refined.
         """
+        if not all(callable(getattr(self.regressor, name, None)) for name in ("fit", "predict")):
+            raise TypeError(
+                f"regressor must have fit(X, y) and predict(X), such as Ridge(), got {self.regressor!r}"
+            )
         check_count(epochs=self.epochs, batch_size=self.batch_size)
         check_positive(lr=self.lr)
         if self.rule in UNFIT:
@@ -221,25 +235,22 @@ class DenoisedRegressor:
             order = torch.as_tensor(rng.permutation(len(X)))
             inputs, goals = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
             held, seen = order[: max(1, len(X) // 10)], order[max(1, len(X) // 10) :]
-            adam = torch.optim.Adam(model.parameters(), self.lr)
-            best, best_loss, waited = copy.deepcopy(model.state_dict()), float("inf"), 0
-            for _ in range(self.epochs):
-                model.train()
-                for part in seen[torch.as_tensor(rng.permutation(len(seen)))].split(self.batch_size):
-                    adam.zero_grad()
-                    nn.functional.mse_loss(model(inputs[part]).view_as(goals[part]), goals[part]).backward()
-                    adam.step()
-                model.eval()
-                with torch.no_grad():
-                    loss = nn.functional.mse_loss(
-                        model(inputs[held]).view_as(goals[held]), goals[held]
-                    ).item()
-                waited += 1
-                if loss < best_loss:
-                    best, best_loss, waited = copy.deepcopy(model.state_dict()), loss, 0
-                if waited >= 15:
-                    break
-        model.load_state_dict(best)
+
+            def batches() -> tuple[Tensor, ...]:
+                return seen[torch.as_tensor(rng.permutation(len(seen)))].split(self.batch_size)
+
+            def loss(rows: Tensor) -> Tensor:
+                return nn.functional.mse_loss(model(inputs[rows]).view_as(goals[rows]), goals[rows])
+
+            train_best(
+                model,
+                batches,
+                loss,
+                lambda: loss(held).item(),
+                epochs=self.epochs,
+                patience=PATIENCE,
+                lr=self.lr,
+            )
         return model.eval()
 
 

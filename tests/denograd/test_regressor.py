@@ -76,6 +76,8 @@ def test_wrong_parameters_are_refused(diabetes):
         small().set_params(nnr=1)
     with pytest.raises(RuntimeError, match="before predict"):
         small().predict(X)
+    with pytest.raises(TypeError, match=r"regressor must have fit.*got None"):
+        DenoisedRegressor(None).fit(X, y)
     with pytest.raises(ValueError, match="discrete"):
         small().fit(X, (y > 100).astype(float))
 
