@@ -39,7 +39,7 @@ class DenoGradRule:
     rule : {"fixed", "gauss_newton", "global"}
     refine : {"both", "features", "target"}
         ``features`` holds the target during the run; ``target`` keeps only the target of the joint run.
-    nrr, nr_threshold, max_epochs, batch_size, lam, lr
+    nrr, nr_threshold, max_epochs, batch_size, lam, lr, eta_x, eta_y, tol
         Parameters of the rule, see `denograd.DenoGrad.transform`; None leaves the rule's own default.
     """
 
@@ -58,6 +58,9 @@ class DenoGradRule:
         batch_size: int | None = None,
         lam: float | None = None,
         lr: float | None = None,
+        eta_x: float | None = None,
+        eta_y: float | None = None,
+        tol: float | None = None,
     ) -> None:
         if refine not in get_args(Refine):
             raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
@@ -70,6 +73,9 @@ class DenoGradRule:
             "batch_size": batch_size,
             "lam": lam,
             "lr": lr,
+            "eta_x": eta_x,
+            "eta_y": eta_y,
+            "tol": tol,
         }
         self.options = {name: value for name, value in options.items() if value is not None}
         self._problem: Problem | None = None
@@ -202,7 +208,7 @@ class DenoGradMap(_Levelled):
         frame = stack(X, y)
         self._problem = problem
         self._fitted_rows = frame
-        self._blind = BlindSpot(problem.kind).fit(frame, seed=seed)
+        self._blind = BlindSpot(problem.kind, verbose=True).fit(frame, seed=seed)
         return self
 
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
@@ -221,8 +227,10 @@ class DenoGradMap(_Levelled):
                 fitted_rows=n if again else 0,
                 solver=self.solver,
                 max_iter=self.max_epochs,
+                verbose=True,
             )
         info = {
+            "history": found.history,
             "iterations": found.iterations,
             "evaluations": found.evaluations,
             # A row that the backbone cannot explain hardly moves: not the displacement finds it but the residual.

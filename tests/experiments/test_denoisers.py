@@ -12,6 +12,7 @@ from experiments import denoisers
 from experiments.config import CONF, as_config, register
 from experiments.denoisers import DenoGradMap, DenoGradMapForecast, DenoGradRule, trailing_mean
 from experiments.errors import DatasetMissing
+from experiments.models.dlinear import DLinear
 from experiments.models.mlp import MLP
 from experiments.models.training import Backbone, History
 from experiments.pipeline import Run
@@ -40,6 +41,15 @@ def test_map_removes_most_of_a_known_noise(solver):
     out = DenoGradMap(solver=solver).fit(noisy, problem=problem).denoise(noisy)
     left = ((out.X - clean) ** 2).sum() / ((noisy - clean) ** 2).sum()
     assert left < 0.35
+
+
+@pytest.mark.parametrize("kind", ["series", "tabular"])
+def test_map_records_what_the_convergence_figure_reads(kind):
+    _, noisy = waves()
+    method = DenoGradMap(max_epochs=5).fit(noisy, problem=Problem(kind, sigma=0.3))
+    first, second = (method.denoise(noisy).info["history"] for _ in range(2))
+    assert [h["epoch"] for h in first] == [h["epoch"] for h in second] == [1, 2, 3, 4, 5]
+    assert {"moved", "residual", "displacement", "seconds"} <= set(first[0])
 
 
 @pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
@@ -88,6 +98,27 @@ def test_published_rules_move_what_they_are_told(refine, moves):
     out = method.denoise(noisy[:, 1:], noisy[:, 0])
     assert ((out.y != noisy[:, 0]).any(), (noisy[:, 1:] != out.X).any()) == moves
     assert len(out.info["history"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters"), [("gauss_newton", {"eta_x": 0.0, "eta_y": 0.5}), ("global", {"tol": 1e9})]
+)
+def test_released_parameters_reach_the_rule(rule, parameters):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = DLinear(window=6, n_features=3, outputs=1).eval()
+    backbone = Backbone(module, "series", 6, "target", History())
+    _, noisy = waves(80)
+    problem = Problem("series", window=6, backbone=lambda: backbone)
+    plain, other = (
+        DenoGradRule(rule, max_epochs=5, **given).fit(noisy, problem=problem).denoise(noisy)
+        for given in ({}, parameters)
+    )
+    if rule == "gauss_newton":
+        assert (noisy != plain.X).any()
+        assert (noisy == other.X).all()
+    else:
+        assert len(other.info["history"]) < len(plain.info["history"])
 
 
 def test_rows_that_were_hit_are_found(tmp_path):
