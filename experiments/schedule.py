@@ -184,6 +184,8 @@ def _add(
         return Item(trial, regressor, seconds, (magnitude, place, trial.repetition, trial.protocol, seconds))
 
     denoised = known.get(trial.key)
+    if denoised is not None and not trial.stands(denoised):
+        denoised = None
     finished = denoised is not None and denoised.status in FINISHED
     if (trial.key, "") not in seen:
         seen.add((trial.key, ""))
@@ -199,9 +201,9 @@ def _add(
             found.states["to do"] += empty.expected
             waiting.append(item(regressor, empty.expected))
             continue
-        states = [
-            known[key].status if (key := key_of(spec)) in known else "to do" for spec in empty.specs(denoised)
-        ]
+        scorer = Scorer(trial, regressor)
+        cells = [known.get(key_of(spec)) for spec in empty.specs(denoised)]
+        states = ["to do" if cell is None or not scorer.stands(cell) else cell.status for cell in cells]
         found.states.update(states)
         if missing := sum(state not in FINISHED for state in states):
             waiting.append(item(regressor, missing))

@@ -40,6 +40,7 @@ class Store:
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
         self.root = Path(root)
+        self._reopened: set[str] = set()
         if read_only:
             return
         try:
@@ -66,13 +67,20 @@ class Store:
     def finished(self, key: str) -> Cell | None:
         """The stored cell if it needs no further work."""
         cell = self.get(key)
-        return cell if cell is not None and cell.status in FINISHED else None
+        if cell is None or cell.status not in FINISHED:
+            return None
+        return None if cell.status == "skipped" and key in self._reopened else cell
+
+    def reopen(self, key: str) -> None:
+        """Have this object take a skipped cell for an unfinished one until it is stored anew."""
+        self._reopened.add(key)
 
     def put(self, cell: Cell) -> None:
         """Store a cell; a finished one is never replaced by an unfinished one."""
         if cell.status not in FINISHED and self.finished(cell.key):
             return
         write_atomically(self.cell_path(cell.key), cell.to_json().encode())
+        self._reopened.discard(cell.key)
 
     def cells(self) -> Iterator[Cell]:
         """All cells that can be read, in the order of their keys."""
@@ -104,6 +112,18 @@ class Store:
         (self.root / "arrays" / f"{key}.npz").unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing a file into a `StoreError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}. What is stored is safe; mend this (free space, "
+            "permissions, results_dir=PATH) and run the same command again"
+        ) from error
+
+
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write a file so that a reader, a crash or a second writer sees all of it or nothing.
 
@@ -113,25 +133,21 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
         If the disk is full, or the folder cannot be written. What was there before is still there.
     """
     name = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException as error:
-        if name:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-        if isinstance(error, OSError):
-            raise StoreError(
-                f"cannot write {path}: {error.strerror}. What is stored is safe; mend this (free space, "
-                "permissions, results_dir=PATH) and run the same command again"
-            ) from error
-        raise
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            if name:
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
+            raise
 
 
 def read_cell(path: Path) -> Cell | None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from experiments.store import writing
+
 
 @contextlib.contextmanager
 def claimed(path: Path, label: str) -> Iterator[IO[bytes] | None]:
@@ -22,10 +24,16 @@ def claimed(path: Path, label: str) -> Iterator[IO[bytes] | None]:
     ------
     file : binary file or None
         Takes the process's last words; None where another process holds the claim.
+
+    Raises
+    ------
+    StoreError
+        If the claim cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = path.open("ab+")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab+", buffering=0)
         if not _locked(file):
             file.close()
             yield None
@@ -34,12 +42,13 @@ def claimed(path: Path, label: str) -> Iterator[IO[bytes] | None]:
             break
         file.close()  # its holder removed it while this process waited
     try:
-        file.truncate(0)
-        file.write(f"{os.getpid()} {label}\n".encode())
-        file.flush()
+        with writing(path):
+            file.truncate(0)
+            file.write(f"{os.getpid()} {label}\n".encode())
         yield file
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is left unlocked is no claim
+            path.unlink()
         file.close()
 
 

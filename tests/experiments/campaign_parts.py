@@ -12,6 +12,7 @@ import time
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from baselines.base import NotApplicable
 from baselines.controls import Identity
 from experiments.campaign import main
 
@@ -42,6 +43,33 @@ class NapRegressor(BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.mean_)
+
+
+class Locked(Identity):
+    """Skipped as long as the file `key` is absent; `hollow` finds on the way that it has nothing to do."""
+
+    def __init__(self, settings=None, key="", hollow=False):
+        super().__init__("paper")
+        self.key, self.hollow = key, hollow
+
+    def skip(self, problem):
+        return None if os.path.exists(self.key) else "no key"
+
+    def _refine(self, frame, causal):
+        if self.hollow:
+            raise NotApplicable("nothing in it")
+        return frame, {}
+
+
+class LockedRegressor(NapRegressor):
+    """Skipped as long as the file `key` is absent."""
+
+    def __init__(self, key="", alpha=None):
+        super().__init__(alpha=alpha)
+        self.key = key
+
+    def skip(self):
+        return None if os.path.exists(self.key) else "no key"
 
 
 class Doomed(Identity):

@@ -1,6 +1,8 @@
 """Campaigns: what they contain, their plan, order, resumption, and answers to bad input. In this process."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +51,63 @@ def test_a_campaign_computes_what_single_runs_compute(tmp_path, capsys):
     for cell in alone.execute():
         stored = cells(tmp_path)[cell.key]
         assert json.dumps(cell.metrics, sort_keys=True) == json.dumps(stored.metrics, sort_keys=True)
+
+
+PARTS = "allow_targets=[campaign_parts]"
+
+
+def test_what_was_skipped_is_computed_once_it_is_possible(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    key = tmp_path / "key"
+    one = f"+denoiser.one={{_target_:campaign_parts.Locked,key:{key}}}"
+    two = f"+denoiser.two={{_target_:campaign_parts.Locked,key:{key},hollow:true}}"
+    target = ["regressor.ridge.estimator._target_=campaign_parts.LockedRegressor"]
+    target += [f"+regressor.ridge.estimator.key={key}", "protocol=[paper]", "dataset=diabetes"]
+    arguments = [PARTS, "noise.sigma=0.05", one, two, *target, "denoiser=[identity]", "regressor=[ridge,knn]"]
+
+    def states():
+        found = {}
+        for cell in cells(tmp_path).values():
+            found[cell.spec["denoiser"], cell.spec.get("regressor")] = cell.status
+        return found
+
+    assert call(tmp_path, *arguments) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "demo" / "cells").rglob("*.json")}
+    skipped = {("one", None), ("two", None), ("identity", "ridge")}
+    assert {cell for cell, status in states().items() if status == "skipped"} == skipped
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", None)
+        patch.setattr(Run, "dataset", property(lambda self: self.load(self.config.dataset.name, None)))
+        assert call(tmp_path, *arguments) == 0
+    assert "0 to do in 0 units" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in before} == before
+
+    key.touch()
+    assert call(tmp_path, "plan=true", *arguments) == 0
+    assert "2 cells done, 0 skipped, 0 failed before, at most 7 to do" in capsys.readouterr().out
+    assert call(tmp_path, *arguments) == 0
+    assert {cell for cell, status in states().items() if status == "skipped"} == {("two", None)}
+    assert states()["one", "ridge"] == states()["identity", "ridge"] == "ok"
+    capsys.readouterr()
+    assert call(tmp_path, "plan=true", *arguments) == 0
+    assert "0 to do in 0 units" in capsys.readouterr().out, "what the data were is not asked again"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_claim_that_cannot_be_written_is_named(tmp_path, monkeypatch, capsys, code):
+    def refuse(self, *arguments, **options):
+        if self.parent.name == "claims":
+            raise OSError(code, os.strerror(code))
+        return opened(self, *arguments, **options)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
+    assert call(tmp_path, *SMALL) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"StoreError: cannot write {tmp_path / 'demo' / 'claims'}")
+    assert os.strerror(code) in error
+    assert "run the same command again" in error
 
 
 def test_a_plan_runs_nothing_and_counts_what_there_is(tmp_path, capsys):
