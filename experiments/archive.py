@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from experiments.errors import HarnessError
 from experiments.frames import frame
 from experiments.spec import SCHEMA, SchemaMismatch
-from experiments.store import Store, read_cell
+from experiments.store import Store, read_cell, write_atomically
 
 ARCHIVE = "cells.parquet"
 
@@ -48,7 +49,11 @@ def load(folder: Path) -> pd.DataFrame:
     archive = folder / ARCHIVE
     if not folder.is_dir():
         near = (
-            sorted(path.name for path in folder.parent.glob("*/") if (path / "cells").is_dir())
+            sorted(
+                path.name
+                for path in folder.parent.glob("*/")
+                if (path / "cells").is_dir() or (path / ARCHIVE).is_file()
+            )
             if folder.parent.is_dir()
             else []
         )
@@ -82,9 +87,9 @@ def unreadable(folder: Path, cells: pd.DataFrame) -> int:
 def save(cells: pd.DataFrame, folder: Path) -> Path:
     """Write the archive; the same cells give the same bytes."""
     path = folder / ARCHIVE
-    part = path.with_suffix(".part")
-    cells.to_parquet(part, compression="zstd", index=False)
-    part.replace(path)
+    buffer = io.BytesIO()
+    cells.to_parquet(buffer, compression="zstd", index=False)
+    write_atomically(path, buffer.getvalue())
     return path
 
 

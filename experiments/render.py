@@ -13,6 +13,8 @@ from typing import Literal
 
 import pandas as pd
 
+from experiments.store import writing
+
 Mark = Literal["", "best", "second"]
 
 MISSING, UNDEFINED = "–", "n/d"
@@ -276,12 +278,14 @@ def html(table: Table) -> str:
 
 def write(tables: Iterable[Table], folder: Path) -> list[Path]:
     """Write each table as csv, md and tex into `folder`; return the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for table in tables:
         for suffix, form in ((".csv", csv), (".md", markdown), (".tex", latex)):
             path = folder / f"{table.name}{suffix}"
-            path.write_text(form(table), encoding="utf-8")
+            with writing(path):
+                path.write_text(form(table), encoding="utf-8")
             paths.append(path)
     return paths
 

@@ -21,7 +21,7 @@ from experiments.frames import Results, results
 from experiments.pictures import Album
 from experiments.ranking import MEASURES, pairs_table, rank_table, ranking
 from experiments.render import Table, number_text
-from experiments.store import write_atomically
+from experiments.store import write_atomically, writing
 from experiments.tables import campaign_tables, describe, groups, last_line, model_seconds, setting_tables
 from experiments.verdicts import RULE, contrast, verdicts
 
@@ -117,8 +117,20 @@ def write_report(folder: Path, *, figures: bool = True) -> list[Path]:
     -------
     paths : list of Path
         report.html, report.md, cells.parquet and the two folders.
+
+    Raises
+    ------
+    NoCells, ArchiveUnreadable
+        If there is nothing to report on.
+    StoreError
+        If the report cannot be written.
     """
     cells = archive.load(folder)
+    with writing(folder):
+        return _written(folder, cells, figures)
+
+
+def _written(folder: Path, cells: pd.DataFrame, figures: bool) -> list[Path]:
     parquet = archive.save(cells, folder)
     everything, fewer_rows = results(cells).by_size()
     if damaged := archive.unreadable(folder, cells):

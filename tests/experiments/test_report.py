@@ -1,5 +1,6 @@
 """A report from made-up cells: complete, rebuilt from the archive alone, every number from cells."""
 
+import errno
 import html
 import json
 import re
@@ -62,6 +63,42 @@ def campaign(tmp_path_factory):
     write(folder, cells)
     report.write_report(folder)
     return folder
+
+
+@pytest.mark.parametrize("what", ["cells.parquet", "tables", "figures", "report.html"])
+def test_a_report_that_cannot_be_written_names_the_file(tmp_path, capsys, what):
+    folder = write(tmp_path / "made-up", small(protocols=("paper",), sigmas=(0.0,)))
+    if what in ("tables", "figures"):
+        (folder / what).write_text("a file where a folder should be")
+    else:
+        (folder / what).mkdir()
+    assert report.main(["campaign=made-up", f"results_dir={tmp_path}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"StoreError: cannot write {folder / what}")
+    assert "run the same command again" in error
+    assert not list(folder.rglob("*.part"))
+
+
+def test_a_disk_that_is_full_at_a_table_or_a_figure(tmp_path, monkeypatch, capsys):
+    def refuse(self, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(tmp_path / "made-up", small(protocols=("paper",), sigmas=(0.0,)))
+    for method in ("pathlib.Path.write_text", "matplotlib.figure.Figure.savefig"):
+        with monkeypatch.context() as patch:
+            patch.setattr(method, refuse)
+            assert report.main(["campaign=made-up", f"results_dir={tmp_path}"]) == 1
+        assert "StoreError: cannot write" in (error := capsys.readouterr().err)
+        assert "No space left on device" in error
+
+
+def test_campaigns_at_hand_are_named_also_those_of_an_archive_alone(tmp_path, capsys):
+    write(tmp_path / "fresh", [])
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / archive.ARCHIVE).touch()
+    (tmp_path / "none").mkdir()
+    assert report.main(["campaign=nowhere", f"results_dir={tmp_path}"]) == 1
+    assert "Campaigns there: fresh, published." in capsys.readouterr().err
 
 
 def test_everything_is_written_and_linked(campaign):
