@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
@@ -41,14 +42,22 @@ class Local:
         os.environ |= dict.fromkeys(THREADS, str(threads)) | {"OMP_WAIT_POLICY": "passive"}
 
     def submit(self, unit: Unit) -> Future[Report]:
-        if self._free:
-            worker = self._free.pop()
-        else:
-            self._all.add(worker := _Worker())
         outcome: Future[Report] = Future()
-        done = worker.submit(unit, self._limits)
+        worker, done = self._submitted(unit)
         done.add_done_callback(partial(self._finish, worker, outcome))
         return outcome
+
+    def _submitted(self, unit: Unit) -> tuple[_Worker, Future[Report]]:
+        """Give a unit to an idle worker that is still alive, else to a new one."""
+        while self._free:
+            worker = self._free.pop()
+            with contextlib.suppress(BrokenProcessPool):
+                if worker.alive:
+                    return worker, worker.submit(unit, self._limits)
+            self._all.discard(worker)
+            worker.leave()
+        self._all.add(worker := _Worker())
+        return worker, worker.submit(unit, self._limits)
 
     def _finish(self, worker: _Worker, outcome: Future[Report], done: Future[Report]) -> None:
         error = done.exception()
@@ -102,6 +111,11 @@ class _Worker:
         started = set(multiprocessing.active_children()) - before
         self._process = self._process or next(iter(started), None)
         return future
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there; asked without taking its exit code from who waits for that."""
+        return self._process is not None and not wait([self._process.sentinel], 0)
 
     @property
     def ending(self) -> str:

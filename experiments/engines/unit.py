@@ -8,6 +8,7 @@ import faulthandler
 import gc
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -105,7 +106,7 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
     limits : Limits or None
         None in a process that must survive: then nothing can stop the unit.
     """
-    report = Report()
+    report, start = Report(), time.monotonic()
     run = _run_of(unit.config)
     run.log = report.lines.append
     with claimed(unit.claim, unit.label) as claim:
@@ -123,9 +124,8 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
                 [regressor] = [r for r in run.regressors if r.name == unit.regressor]
                 for _ in trial.scored(regressor, denoised):
                     pass
-    if limits:
-        del trial, denoised
-        _give_back()
+    del trial, denoised
+    _give_back(limits is not None, thoroughly=time.monotonic() - start > 1)
     return report
 
 
@@ -173,17 +173,25 @@ def _watch(claim: IO[bytes], memory_mb: float, done: threading.Event) -> None:
             os._exit(1)
 
 
-@cache
 def _keep_to(threads: int) -> None:
     """Hold this process to so many threads."""
     torch.set_num_threads(threads)
     threadpool_limits(threads)
 
 
-def _give_back() -> None:
-    """Return freed memory to the system, so that the next unit's peak is its own."""
-    gc.collect()
-    _freeze()
+def _give_back(own: bool = True, *, thoroughly: bool = True) -> None:
+    """Return freed memory to the system, so that the next unit's peak is its own.
+
+    Parameters
+    ----------
+    own : bool
+        The process is a worker's, whose libraries can be left out of collections; then these cost nothing.
+    thoroughly : bool
+        Elsewhere collect old objects as well, which takes a tenth of a second.
+    """
+    gc.collect(2 if own or thoroughly else 1)
+    if own:
+        _freeze()
     if trim := _trim():
         trim(0)
 

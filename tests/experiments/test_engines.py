@@ -1,7 +1,9 @@
 """Engines: the same cells whoever computes them, and what becomes of a unit that dies, hangs or eats the memory."""
 
+import gc
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from threadpoolctl import threadpool_info
 
-from experiments.campaign import main
-from experiments.engines import EngineUnusable, LocalConf, slurm
+from experiments.campaign import configurations, main
+from experiments.engines import EngineUnusable, LocalConf, slurm, unit
 from experiments.engines.claims import running
 from experiments.engines.local import Local, _Worker
 from experiments.resources import machine
+from experiments.schedule import plan
 from experiments.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +122,25 @@ def test_a_killed_unit_is_sent_again_if_so_wished_and_by_the_next_call(tmp_path)
     assert content(other) == content(tmp_path)
 
 
+@two_cores
+def test_a_worker_killed_while_idle_is_replaced(tmp_path):
+    """Before the pool has noticed it as well as after."""
+    config = configurations("demo", [*SMALL[1:], "regressor=[ridge]", f"results_dir={tmp_path}"])[0]
+    store = Store(tmp_path / "demo")
+    units = [item.unit for item in plan([config], store).items if item.regressor is None]
+    pool = Local(LocalConf(workers=1), 1)
+    try:
+        for one in (*units, units[0]):
+            assert not pool.submit(one).result(60).busy
+            wait_for(lambda: pool._free)
+            [worker] = pool._free
+            killed(worker, noticed=one is units[0])
+    finally:
+        pool.stop()
+    assert {cell.status for cell in store.cells()} == {"ok"}
+    assert len(list(store.cells())) == len(units) == 2
+
+
 def test_workers_times_threads_fit_the_cores():
     cores = int(machine()["cores"])
     with pytest.raises(EngineUnusable, match=f"engine.workers={cores}"):
@@ -137,6 +161,25 @@ def test_memory_of_a_unit_is_returned_and_threads_are_held():
         worker.kill()
     assert threads == 1
     assert after < before + 30
+
+
+def test_threads_are_held_whatever_the_units_before_had():
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 1):
+            unit._keep_to(threads)
+            assert torch.get_num_threads() == threads
+            assert {pool["num_threads"] for pool in threadpool_info()} <= {1, threads}
+    finally:
+        unit._keep_to(before)
+
+
+def test_the_serial_engine_returns_memory_and_freezes_nothing(tmp_path, monkeypatch):
+    trimmed, frozen = [], gc.get_freeze_count()
+    monkeypatch.setattr(unit, "_trim", lambda: trimmed.append)
+    assert call(tmp_path, "regressor=[ridge]") == 0
+    assert len(trimmed) == 4
+    assert gc.get_freeze_count() == frozen
 
 
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
@@ -236,10 +279,14 @@ def test_ray_on_two_nodes_computes_the_same_bytes_and_survives_the_loss_of_one(t
 
 @pytest.mark.slow
 @two_cores
-def test_slurm_jobs_compute_the_same_bytes_and_lost_ones_are_sent_again(tmp_path, serial, capsys):
-    """The jobs are processes of this machine: submitit's local executor."""
+@pytest.mark.parametrize("cluster", ["local", "slurm"])
+def test_slurm_jobs_compute_the_same_bytes_and_lost_ones_are_sent_again(tmp_path, serial, capsys, cluster):
+    """Without a cluster the jobs are processes of this machine: submitit's local executor."""
     pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
-    arguments = ["engine=slurm", "engine.cluster=local", "engine.workers=1", "engine.jobs=2"]
+    if cluster == "slurm" and not slurm_answers():
+        pytest.skip("no Slurm here: neither sinfo nor sacct answers")
+    arguments = ["engine=slurm", f"engine.cluster={cluster}", "engine.workers=1", "engine.jobs=2"]
+    arguments += ["engine.memory_gb=2"]
     shy = doomed("shy", way="kill_job", once=tmp_path / "once")
     assert call(tmp_path, *arguments, shy, doomed("d", way="raise")) == 1
     out, error = capsys.readouterr()
@@ -282,6 +329,19 @@ def test_an_engine_that_is_not_installed_says_what_to_install(tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, package, None)
     assert call(tmp_path, f"engine={engine}") == 1
     assert f".[{engine}]" in capsys.readouterr().err
+
+
+def slurm_answers():
+    """Whether there is a cluster that says how its jobs ended."""
+    if not (shutil.which("sinfo") and shutil.which("sacct")):
+        return False
+    asked = (["sinfo", "--noheader"], ["sacct", "--noheader"])
+    return all(subprocess.run(one, capture_output=True, check=False).returncode == 0 for one in asked)
+
+
+def killed(worker, noticed):
+    os.kill(worker._process.pid, signal.SIGKILL)
+    wait_for(lambda: worker._executor._broken if noticed else not worker.alive)
 
 
 def claimant(folder, label):
