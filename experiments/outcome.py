@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from experiments import render
 from experiments.pipeline import Run
 from experiments.spec import Cell
-from experiments.store import write_atomically
+from experiments.store import write_atomically, writing
 from experiments.tables import error_tables, run_tables
 
 
@@ -43,22 +44,47 @@ def _folder(run: Run) -> str:
 
 
 def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
-    """What each method made of the data: one figure per protocol, left alone where nothing is new."""
+    """What each method made of the data: one figure per protocol, drawn anew if it is not one of these cells.
+
+    Beside it lie their keys.
+    """
     from experiments.figures import run_figure
 
     paths: list[Path] = []
     for protocol in run.config.protocol:
-        drawn = [folder / f"denoised_{protocol}{suffix}" for suffix in (".png", ".pdf")]
-        if not run.computed and all(path.is_file() for path in drawn):
+        shown = _labelled(cells, protocol)
+        stem = folder / f"denoised_{protocol}"
+        *drawn, keys = (folder / f"{stem.name}{suffix}" for suffix in (".png", ".pdf", ".keys"))
+        listed = "".join(f"{cell.key} {label}\n" for label, cell in shown.items())
+        known = not run.computed and keys.is_file() and keys.read_text() == listed
+        if known and all(path.is_file() for path in drawn):
             paths += drawn
             continue
-        task = run.task(protocol, 0)
         refined: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for cell in cells:
-            if cell.stage == "denoise" and cell.status == "ok" and cell.spec["protocol"] == protocol:
-                arrays = run.store.load_arrays(cell.key)
-                if arrays is not None and cell.spec["repetition"] == 0:
-                    refined[cell.spec["denoiser"]] = (arrays["X"], arrays["y"])
-        if refined:
-            paths += run_figure(task, refined, protocol, folder / f"denoised_{protocol}")
+        for label, cell in shown.items():
+            if arrays := run.store.load_arrays(cell.key):
+                refined[label] = (arrays["X"], arrays["y"])
+        with writing(stem):
+            for path in (keys, *drawn):
+                path.unlink(missing_ok=True)  # of other cells
+            if refined:
+                paths += run_figure(run.task(protocol, 0), refined, protocol, stem)
+                write_atomically(keys, listed.encode())
     return paths
+
+
+def _labelled(cells: Sequence[Cell], protocol: str) -> dict[str, Cell]:
+    """The denoisers' cells of the first repetition; the backbone is named where there are several."""
+    mine = [
+        cell
+        for cell in cells
+        if cell.stage == "denoise"
+        and cell.status == "ok"
+        and (cell.spec["protocol"], cell.spec["repetition"]) == (protocol, 0)
+    ]
+    times = Counter(cell.spec["denoiser"] for cell in mine)
+    return {
+        f"{name} ({cell.spec['backbone']})" if times[name] > 1 else name: cell
+        for cell in mine
+        if (name := cell.spec["denoiser"])
+    }
