@@ -3,7 +3,8 @@
 A study is a file of `conf/hparams_search`: a denoiser, what to judge it by, and the space of its parameters. Each
 trial is a run with this denoiser and `identity`; its cells lie in the campaign like any others, so what is stored
 is not computed again, and `python -m experiments.report` plots the result. A study judges by the test part: it
-shows how sensitive a method is, it is no way to select the settings that a table then reports.
+shows how sensitive a method is, it is no way to select the settings that a table then reports. What changes the
+numbers (noise, regressor, profile, repetitions, ...) makes another study; one process at a time works at each.
 
   hparams_search=NAME  which study (default denograd)
   trials=N             how many trials in all; those of earlier calls count
@@ -20,6 +21,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,26 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from experiments.config import CONF, BadConfig, Config, as_config, register, threads_fit
+from experiments.engines.claims import claimed
 from experiments.errors import HarnessError, UnknownName
 from experiments.frames import frame, results
 from experiments.overrides import checked, explained
 from experiments.pipeline import Run
-from experiments.spec import Cell
+from experiments.render import slug
+from experiments.spec import Cell, key_of
 from experiments.store import Store
 
 FOLDER = CONF / "hparams_search"
 FIELDS = {"denoiser", "protocol", "objective", "direction", "trials", "seed", "space"}
+ASIDE = {
+    *("campaign", "results_dir", "data_dir", "device", "threads"),
+    *("keep_arrays", "figure", "fail_fast", "allow_targets"),
+}
+"""Settings of a run that change no number: studies that differ in them alone are one."""
+
+
+class StudyBusy(HarnessError):
+    """Another process works at the study."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,17 +102,22 @@ def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
     wanted = plan["trials"] if trials is None else trials
     first = configure(plan, {}, overrides)
     threads_fit(first.threads)
-    study = open_study(name, plan, first)
-    failed = 0
-    done = sum(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
-    for _ in tqdm(range(done, wanted), desc=study.study_name, unit="trial", disable=None, dynamic_ncols=True):
-        trial = study.ask()
-        value = _value(plan, configure(plan, suggest(trial, plan), overrides))
-        if math.isfinite(value):
-            study.tell(trial, value)
-        else:
-            study.tell(trial, state=TrialState.FAIL)
-            failed += 1
+    title = title_of(name, plan, first)
+    root = Store(Path(first.results_dir) / first.campaign).root
+    with claimed(root / "claims" / slug("hparams", title), title) as claim:
+        if claim is None:
+            raise StudyBusy(f"another process works at '{title}' in {root}: wait for it, or stop it")
+        study = open_study(title, plan, root)
+        failed = 0
+        done = sum(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
+        for _ in tqdm(range(done, wanted), desc=title, unit="trial", disable=None, dynamic_ncols=True):
+            trial = study.ask()
+            value = _value(plan, configure(plan, suggest(trial, plan), overrides))
+            if math.isfinite(value):
+                study.tell(trial, value)
+            else:
+                study.tell(trial, state=TrialState.FAIL)
+                failed += 1
     return study, failed
 
 
@@ -149,22 +167,45 @@ def configure(plan: dict[str, Any], parameters: dict[str, Any], overrides: Seque
         raise explained(error, [*overrides, *fixed]) from error
 
 
-def open_study(name: str, plan: dict[str, Any], config: Config) -> optuna.Study:
-    """The study of this dataset and noise, from the journal in the campaign's folder if it was begun."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    store = Store(Path(config.results_dir) / config.campaign)
-    storage = JournalStorage(JournalFileBackend(str(store.root / "hparams.journal")))
+def title_of(name: str, plan: dict[str, Any], config: Config) -> str:
+    """The name of a study: what is most often varied in words, and a hash of all that makes its numbers."""
+    judged = {key: value for key, value in plan.items() if key not in ("trials", "seed")}
+    content = {key: value for key, value in asdict(config).items() if key not in ASIDE}
     level = config.noise.get("sigma", 0)
-    title = f"{name} {config.dataset.name} sigma {level} {config.profile.name} {plan['objective']}"
+    model = str(config.noise.get("_target_", "")).rpartition(".")[2].lower()
+    words = (name, config.dataset.name, model, "sigma", level, config.profile.name, plan["objective"])
+    return " ".join(map(str, (*words, key_of({"plan": judged, "config": content})[:8])))
+
+
+def open_study(title: str, plan: dict[str, Any], root: Path) -> optuna.Study:
+    """The study, from the journal in the campaign's folder if it was begun, with what is still to do enqueued.
+
+    That is each point of a grid without a value, and each trial that an earlier process left unfinished, which
+    is set to failed. The caller holds the study's claim: no living process is at such a trial.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(root / "hparams.journal")))
     study = optuna.create_study(
         study_name=title, storage=storage, direction=plan["direction"], load_if_exists=True
     )
-    begun = len(study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(seed=plan["seed"] + begun)  # going on draws other points
-    if "around" in plan and not begun:
-        for point in one_at_a_time(plan):
+    trials = study.get_trials(deepcopy=False)
+    study.sampler = optuna.samplers.TPESampler(seed=plan["seed"] + len(trials))  # going on draws other points
+    points = one_at_a_time(plan) if "around" in plan else []
+    for trial in trials:
+        if trial.state == TrialState.RUNNING:
+            points.append(_point(trial))
+            study.tell(trial.number, state=TrialState.FAIL)
+    settled = [_point(trial) for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.WAITING)]
+    for point in points:
+        if point and point not in settled:
             study.enqueue_trial(point)
+            settled.append(point)
     return study
+
+
+def _point(trial: FrozenTrial) -> dict[str, Any]:
+    """Where a trial is, or is to be if it was enqueued; empty if nothing was drawn yet."""
+    return dict(trial.system_attrs.get("fixed_params", trial.params))
 
 
 def one_at_a_time(plan: dict[str, Any]) -> list[dict[str, Any]]:

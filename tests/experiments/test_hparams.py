@@ -1,11 +1,17 @@
 """A hyper-parameter study: its file, its points, going on after a stop, its plot."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from optuna.trial import TrialState
 
 from experiments import hparams, report
 from experiments.store import Store
 
+ROOT = Path(__file__).resolve().parents[2]
 CHEAP = ["dataset=diabetes", "profile=smoke", "profile.rows=200", "regressor=[ridge]", "campaign=study"]
 CAP = "profile.denograd_epochs=5"
 
@@ -43,6 +49,84 @@ def test_a_grid_varies_one_parameter_at_a_time():
     points = hparams.one_at_a_time(plan)
     assert len(points) == 13  # 5 + 5 + 5, the middle once
     assert all(sum(point[k] != plan["around"][k] for k in point) <= 1 for point in points)
+
+
+def test_what_changes_the_numbers_makes_another_study():
+    plan = hparams.load_search("denograd")
+    title = lambda *more: hparams.title_of("denograd", plan, hparams.configure(plan, {}, [*CHEAP, *more]))  # noqa: E731
+    assert title().startswith("denograd diabetes gaussian sigma 0.05 smoke imp ")
+    assert title("threads=1", "device=cpu", "campaign=other", "data_dir=x", "figure=false") == title()
+    others = (
+        "noise=laplace",
+        "regressor=[knn]",
+        "profile.rows=100",
+        "repetitions=3",
+        "denoiser.denograd_fixed.refine=target",
+    )
+    assert len({title(), *map(title, others)}) == 1 + len(others)
+
+
+GRID = """\
+denoiser: denograd_fixed
+protocol: deployable
+objective: imp
+direction: maximize
+trials: 3
+seed: 0
+space:
+  nrr: {values: [0.001, 0.01]}
+  nr_threshold: {values: [0.1, 0.5]}
+around: {nrr: 0.01, nr_threshold: 0.1}
+"""
+
+
+def call_of(tmp_path):
+    """A call in a process of its own that says when it begins a trial, and then waits."""
+    code = (
+        "import sys, time; from experiments import hparams; from pathlib import Path\n"
+        f"hparams.FOLDER = Path({str(tmp_path)!r}); hparams.load_search.__defaults__ = (hparams.FOLDER,)\n"
+        "hparams._value = lambda *_: print('begun', flush=True) or time.sleep(600)\n"
+        "sys.exit(hparams.main(sys.argv[1:]))"
+    )
+    arguments = words(tmp_path, "hparams_search=mine")
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, cwd=ROOT)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_point_of_a_grid_that_was_interrupted_is_done_by_the_next_call(tmp_path, monkeypatch, stop):
+    (tmp_path / "mine.yaml").write_text(GRID)
+    monkeypatch.setattr(hparams.load_search, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(hparams, "_value", lambda *_: 1.0)
+    arguments = words(tmp_path, "hparams_search=mine")
+    with call_of(tmp_path) as other:
+        assert other.stdout.readline() == b"begun\n"
+        with pytest.raises(hparams.StudyBusy, match="another process"):
+            hparams.search(arguments)  # and the other's trial stays as it is
+        other.send_signal(stop)
+        assert other.wait(timeout=60) == (130 if stop == signal.SIGINT else -stop)
+    study, failed = hparams.search(arguments)
+    states = [trial.state for trial in study.get_trials()]
+    assert (states.count(TrialState.COMPLETE), states.count(TrialState.FAIL), len(states), failed) == (
+        3,
+        1,
+        4,
+        0,
+    )
+    done = [trial.params for trial in study.get_trials() if trial.state == TrialState.COMPLETE]
+    assert all(point in done for point in hparams.one_at_a_time(hparams.load_search("mine")))
+
+
+def test_a_failed_point_of_a_grid_is_tried_again(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text(GRID)
+    monkeypatch.setattr(hparams.load_search, "__defaults__", (tmp_path,))
+    values = iter([1.0, float("nan"), 3.0, 2.0])
+    monkeypatch.setattr(hparams, "_value", lambda *_: next(values))
+    study, failed = hparams.search(words(tmp_path, "hparams_search=mine"))
+    (lost,) = [trial.params for trial in study.get_trials() if trial.state == TrialState.FAIL]
+    assert failed == 1
+    study, failed = hparams.search(words(tmp_path, "hparams_search=mine"))
+    assert failed == 0
+    assert study.get_trials()[-1].params == lost
 
 
 def test_a_profile_does_not_cap_the_epochs_that_a_study_varies(tmp_path):
