@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from sklearn.linear_model import Ridge
 
 import experiments.list
+from experiments import figures
 from experiments.config import CONF, as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.frames import frame, results
@@ -314,6 +315,32 @@ def test_a_run_writes_the_errors_of_every_fit(tmp_path):
     assert call(tmp_path, "denoiser=[identity]", "regressor=[ridge]") == 0
     written = {path.name for path in (tmp_path / "runs" / "outcomes").rglob("errors_*")}
     assert len(written) == 4, "csv and md, per protocol"
+
+
+def test_the_figure_is_of_the_cells_in_the_tables(tmp_path, monkeypatch):
+    """Also where nothing is computed, and with several backbones of a denoiser."""
+    drawn = []
+    draw = figures.run_figure
+    monkeypatch.setattr(figures, "run_figure", lambda t, r, *rest: drawn.append([*r]) or draw(t, r, *rest))
+
+    def ask(*denoisers):
+        drawn.clear()
+        arguments = [f"denoiser=[{','.join(denoisers)}]", "regressor=[ridge]", "protocol=[paper]"]
+        assert call(tmp_path, *arguments, "dataset=nasdaq", "backbone=[lstm,dlinear]", "figure=true") == 0
+        return list(drawn)
+
+    both = ["identity", "denograd_fixed (lstm)", "denograd_fixed (dlinear)"]
+    assert ask("identity", "denograd_fixed") == [both]
+    assert ask("identity", "denograd_fixed") == []
+    assert ask("identity") == [["identity"]], "nothing is computed, but the cells are others"
+    assert ask("identity") == []
+    [figure] = (tmp_path / "runs" / "outcomes").rglob("denoised_paper.png")
+    figure.unlink()
+    assert ask("identity") == [["identity"]]
+    for arrays in (tmp_path / "runs" / "arrays").iterdir():
+        arrays.unlink()
+    assert ask("identity", "denograd_fixed") == []
+    assert not figure.exists(), "better none than one of other cells"
 
 
 def test_a_sweep_goes_on_without_an_absent_dataset_and_names_it(tmp_path, monkeypatch, capsys):
