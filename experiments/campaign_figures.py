@@ -265,7 +265,7 @@ def swept(cells: pd.DataFrame) -> dict[str, list[str]]:
 def sensitivity_figure(
     everything: Results, denoiser: str, parameters: Sequence[str], protocol: str
 ) -> Figure | None:
-    """Imp% (mean over regressors) against each swept hyper-parameter, a colour per dataset."""
+    """Imp% (mean over regressors) against each swept hyper-parameter, a colour per dataset and noise."""
     score = everything.score
     score = score[
         (score["denoiser"] == denoiser)
@@ -295,13 +295,14 @@ def sensitivity_figure(
             run["value"] = [
                 entry.get(name, np.nan) if _is_number(entry.get(name)) else np.nan for entry in entries
             ]
-            for i, ((dataset, sigma), mine) in enumerate(run.dropna().groupby(["dataset", "sigma"])):
+            for i, (setting, mine) in enumerate(run.dropna().groupby(["dataset", "noise", "sigma"])):
+                dataset, noise, sigma = setting
                 colour = palette[i % len(palette)]
                 axes.plot(mine["value"], mine["imp"], ".", ms=4, color=colour, alpha=0.7)
                 mean = mine.groupby("value")["imp"].mean()
                 if len(mean) <= 12:
                     axes.plot(mean.index, mean, color=colour, lw=1.2)
-                axes.plot([], [], color=colour, marker=".", label=f"{dataset}, sigma {sigma:g}")
+                axes.plot([], [], color=colour, marker=".", label=f"{dataset}, {noise} {sigma:g}")
             values = run["value"].dropna()
             if len(values) and values.min() > 0 and values.max() / values.min() > 9:
                 axes.set_xscale("log")

@@ -6,8 +6,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from experiments import figures
-from experiments.frames import CONTROLS, NAMES
+from benchmarks import fake
+from experiments import campaign_figures, figures
+from experiments.frames import CONTROLS, NAMES, frame, results
 
 
 @pytest.fixture
@@ -71,3 +72,24 @@ def test_correlation_matrices_with_a_constant_frame(data, tmp_path):
     _, noisy, refined = data
     figures.save(figures.correlation_figure({"before": noisy, **refined}), tmp_path / "corr")
     assert (tmp_path / "corr.pdf").stat().st_size > 1000
+
+
+def test_sensitivity_has_a_line_per_dataset_noise_and_level():
+    made = [
+        *fake.cells(datasets=("ett",), sigmas=(0.05,), methods=("identity", "denograd_fixed"), repetitions=1)
+    ]
+    made += [fake.respecified(cell, noise="laplace") for cell in made]
+    for value in (0.02, 0.05):
+        made += [
+            fake.respecified(cell, denoiser_params={"nrr": value})
+            for cell in made
+            if cell.spec["denoiser"] == "denograd_fixed" and cell.spec["denoiser_params"] == {"nrr": 0.01}
+        ]
+    assert campaign_figures.swept(frame(made)) == {"denograd_fixed": ["nrr"]}
+    figure = campaign_figures.sensitivity_figure(results(frame(made)), "denograd_fixed", ["nrr"], "paper")
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["ett, gaussian 0.05", "ett, laplace 0.05"]
+    lines = [
+        line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 3 and line.get_lw() == 1.2
+    ]
+    assert len({line.get_color() for line in lines}) == len(lines) == 2
