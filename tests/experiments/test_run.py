@@ -1,6 +1,7 @@
 """The main job on the embedded datasets, small: what it stores, shows, resumes, and how it fails."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,28 @@ def test_constant_scores_a_hundred_and_identity_nothing_under_paper(tmp_path, da
     paper = score[score.protocol == "paper"].set_index("denoiser")["imp"]
     assert np.abs(paper["constant"] - 100).max() < 0.1
     assert np.abs(paper["identity"]).max() == 0
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("dataset", ["ett", "parkinsons"])
+def test_the_main_job_on_real_files(tmp_path, dataset):
+    if not os.environ.get("DENOGRAD_DATA"):
+        pytest.skip("DENOGRAD_DATA does not name a folder with the raw files")
+    chosen = ["denoiser=[identity,constant,pca,kalman,denograd_fixed]", "regressor=[ridge]"]
+    cells = run_of(tmp_path, f"dataset={dataset}", *chosen).execute()
+    assert [c for c in cells if c.status != "ok" and not (c.status == "skipped" and c.reason)] == []
+    assert {(c.spec["protocol"], c.spec["denoiser"]) for c in cells if c.status == "ok"} >= {
+        (protocol, denoiser)
+        for protocol in ("paper", "deployable")
+        for denoiser in ("identity", "constant", "pca", "denograd_fixed")
+    }
+    score = results(frame(cells)).score
+    paper = score[score.protocol == "paper"].set_index("denoiser")["imp"]
+    assert np.abs(paper["constant"] - 100).max() < 0.1
+    assert np.abs(paper["identity"]).max() == 0
+    again = run_of(tmp_path, f"dataset={dataset}", *chosen)
+    assert [c.key for c in again.execute()] == [c.key for c in cells]
+    assert again.computed == 0
 
 
 @pytest.mark.parametrize("dataset", ["diabetes", "nasdaq"])
