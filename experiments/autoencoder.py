@@ -224,12 +224,15 @@ def plot_latent(data: Data, net: nn.Module, seed: int) -> Figure:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train, print every tenth loss and the test error, draw; 1 for bad input."""
+    """Train, print every tenth loss and the test error, draw; 1 for bad input, 130 after Ctrl-C."""
     try:
         _main(argv)
     except HarnessError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
     return 0
 
 

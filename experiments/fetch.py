@@ -133,7 +133,7 @@ def by_hand(source: Source, target: Path, reason: str) -> str:
 def _problem(source: Source, path: Path) -> str | None:
     """What is wrong with a file that is there."""
     try:
-        content = unpack(path)
+        content = unpack(path, source.n_bytes or LIMIT)
     except DatasetCorrupt:
         return "truncated or damaged"
     if source.matches(content):
