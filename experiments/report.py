@@ -22,7 +22,15 @@ from experiments.pictures import Album
 from experiments.ranking import MEASURES, pairs_table, rank_table, ranking
 from experiments.render import Table, number_text
 from experiments.store import write_atomically, writing
-from experiments.tables import campaign_tables, describe, groups, last_line, model_seconds, setting_tables
+from experiments.tables import (
+    campaign_tables,
+    describe,
+    groups,
+    last_line,
+    model_seconds,
+    overview,
+    setting_tables,
+)
 from experiments.verdicts import RULE, contrast, verdicts
 
 HELP = """Rebuild a campaign's tables, figures and report from its cells.
@@ -186,7 +194,7 @@ def _summary(cells: pd.DataFrame, everything: Results) -> Section:
         f"{int(denoise['repetition'].nunique())} repetitions at most; {hours:.2f} hours of computing. "
         "Identity and constant are controls: what doing nothing, and erasing everything, would score."
     )
-    return Section("Summary", [text, *contrast(everything), *everything.notes])
+    return Section("Summary", [text, overview(everything), *contrast(everything), *everything.notes])
 
 
 def _against_the_paper(everything: Results) -> Section:

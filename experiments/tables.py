@@ -109,6 +109,44 @@ def campaign_tables(everything: Results) -> list[Table]:
     return [table for table in tables if table.columns]
 
 
+def overview(everything: Results) -> Table:
+    """Every method under every noise, level and protocol: medians over the datasets of Imp% and of recovery."""
+    numbers, columns = [], []
+    for metric, column in (("imp", IMP), ("recovery", DATA_METRICS["recovery"])):
+        for noise, sigma, protocol in sorted(groups(everything), key=lambda g: (g[2] != "paper", g[1], g[0])):
+            part = _Part(everything.where(noise=noise, sigma=sigma, protocol=protocol))
+            if metric == "imp":
+                scored = part.headline[part.headline["imp"].notna()]
+                found = scored.groupby(["dataset", "method"])["imp"].mean()
+            elif metric in part.measured:
+                found = part.measured.groupby(["dataset", "method"])[metric].mean().dropna()
+            else:
+                continue
+            over = found.groupby("method").agg(["median", "size"]).reset_index()
+            if len(over):
+                key = f"{metric} {noise} {sigma:g} {protocol}"
+                level = (
+                    "no noise"
+                    if noise == "none"
+                    else f"{sigma:g}"
+                    if noise == "gaussian"
+                    else f"{noise} {sigma:g}"
+                )
+                columns.append((key, replace(column, title=f"{column.title} {protocol}, {level}")))
+                over = over.assign(status="ok", repetition=0)
+                numbers.append(_numbers(over, key, over["median"], over["size"]))
+    part = _Part(everything)
+    return _table(
+        part,
+        numbers,
+        columns,
+        name="overview",
+        caption="Medians over the datasets. Imp %: how much smaller the error of the regressors is, mean over them; "
+        "recovery %: share of the injected squared error that was removed. Level of the noise in standard deviations",
+        score=part.headline,
+    )
+
+
 def groups(everything: Results) -> list[tuple[str, float, str]]:
     """The distinct (noise, sigma, protocol): what is never averaged over."""
     return sorted({(noise, sigma, protocol) for _, noise, sigma, protocol in everything.settings})
