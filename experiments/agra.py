@@ -1,6 +1,6 @@
 """AGRA on digits with flipped labels: ``python -m experiments.agra``.
 
-Scikit-learn's digits (1,797 x 64), centred on the training part and divided by its one standard deviation.
+Scikit-learn's digits (1,797 x 64).
 Labels are flipped in the training and the validation part alike, never in the test part: *uniform* flips to
 any other class, *class-dependent* ones to the next digit. Per setting and method, hyper-parameters are chosen
 once, by the accuracy on the noisy validation part of seeds that the evaluation does not use.
@@ -29,7 +29,9 @@ from experiments.errors import HarnessError, SettingInvalid, UnknownName
 from experiments.seeds import seed_of
 
 SETTINGS = [(kind, share) for kind in ("uniform", "class-dependent") for share in (0.2, 0.4)]
+SCALINGS = ("range", "spread", "pixel")
 GRID = {
+    "scaling": SCALINGS,
     "batch_size": (32, 128, 512),
     "lr": (3e-3, 1e-2, 3e-2, 1e-1),  # below, ten epochs are too few to converge
     "weight_decay": (1e-5, 1e-3, 1e-2, 1e-1),
@@ -70,23 +72,35 @@ def flip(y: np.ndarray, kind: str, share: float, classes: int, generator: np.ran
     return np.where(hit, (y + step) % classes, y)
 
 
-def problem_of(kind: str, share: float, seed: int) -> Problem:
-    """Split the digits 60/20/20 and flip labels; both depend on the seed."""
+def problem_of(kind: str, share: float, seed: int, scaling: str) -> Problem:
+    """Split the digits 60/20/20 and flip labels; both depend on the seed.
+
+    Parameters
+    ----------
+    scaling : {"range", "spread", "pixel"}
+        Pixels from 0 to 1; or centred on the training part and divided by its one standard deviation, or by each
+        pixel's own.
+    """
     X, y = load_digits(return_X_y=True)
     generator = np.random.default_rng(seed_of("agra", kind, share, seed))
     rows = generator.permutation(len(X))
     parts = np.split(rows, [int(0.6 * len(X)), int(0.8 * len(X))])
-    mean = X[parts[0]].mean(axis=0)
-    X = (X - mean) / (X[parts[0]] - mean).std()
+    if scaling == "range":
+        X = X / 16
+    else:
+        centred = X[parts[0]] - X[parts[0]].mean(axis=0)
+        spread = centred.std(axis=0) if scaling == "pixel" else centred.std()
+        X = (X - X[parts[0]].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     noisy = flip(y, kind, share, 10, generator)
     return Problem(*((X[part], noisy[part], y[part]) for part in parts))
 
 
 def run(options: dict[str, Any], kind: str, share: float, seed: int) -> dict[str, float]:
     """Train once; accuracy and macro F1 are those on the test part's true labels."""
-    problem = problem_of(kind, share, seed)
+    hyper = dict(options)
+    problem = problem_of(kind, share, seed, hyper.pop("scaling"))
     X, noisy, truth = problem.train
-    model = AgraClassifier(**options, random_state=seed).fit(X, noisy, validation=problem.valid[:2])
+    model = AgraClassifier(**hyper, random_state=seed).fit(X, noisy, validation=problem.valid[:2])
     flipped = noisy != truth
     predicted = model.predict(problem.test[0])
     return {
@@ -163,8 +177,8 @@ def load_tuned(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
         for name, point in methods.items():
             if not _is_point(point):
                 raise SettingInvalid(
-                    f"--tuned {path}: '{name}' of '{setting}' needs exactly {', '.join(GRID)}: a whole number "
-                    "above 0 and two numbers of at least 0"
+                    f"--tuned {path}: '{name}' of '{setting}' needs exactly {', '.join(GRID)}: one of "
+                    f"{', '.join(SCALINGS)}, a whole number above 0 and two numbers of at least 0"
                 )
     return tuned
 
@@ -172,8 +186,14 @@ def load_tuned(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 def _is_point(point: Any) -> bool:
     if not isinstance(point, dict) or set(point) != set(GRID):
         return False
-    numbers = all(isinstance(value, (int, float)) and 0 <= value < math.inf for value in point.values())
-    return numbers and isinstance(point["batch_size"], int) and point["batch_size"] > 0
+    rest = [value for name, value in point.items() if name != "scaling"]
+    numbers = all(isinstance(value, (int, float)) and 0 <= value < math.inf for value in rest)
+    return (
+        numbers
+        and point["scaling"] in SCALINGS
+        and isinstance(point["batch_size"], int)
+        and point["batch_size"] > 0
+    )
 
 
 def _title(kind: str, share: float) -> str:

@@ -82,7 +82,7 @@ def _rank_axis(axes: Axes, found: Ranking) -> None:
 
 
 def pareto_figure(part: Results) -> Figure | None:
-    """Imp% against SWD, and against rho: mean over the datasets of every method that has them all."""
+    """Imp% against SWD, and against rho: median over the datasets of every method that has them all."""
     score = part.score[part.score["headline"] & (part.score["status"] == "ok")]
     imp = score.groupby(["dataset", "method"])["imp"].mean().unstack()
     fine = part.denoise[part.denoise["status"] == "ok"]
@@ -96,7 +96,7 @@ def pareto_figure(part: Results) -> Figure | None:
         ):
             other = fine.groupby(["dataset", "method"])[metric].mean().unstack()
             both = pd.DataFrame(
-                {"x": other.mean(skipna=False), "y": imp.reindex(other.index).mean(skipna=False)}
+                {"x": other.median(skipna=False), "y": imp.reindex(other.index).median(skipna=False)}
             ).dropna()
             for method in [m for m in ordered(part.denoise) if m in both.index]:
                 colour, marker = look(names[method])
@@ -111,7 +111,7 @@ def pareto_figure(part: Results) -> Figure | None:
             )
             axes.set_xlabel(title)
             _percent_scale(axes, both["y"])
-            axes.set_ylabel("Imp %, mean over datasets")
+            axes.set_ylabel("Imp %, median over datasets")
         handles, labels = grid[0].get_legend_handles_labels()
         more = [(h, l) for h, l in zip(*grid[1].get_legend_handles_labels(), strict=True) if l not in labels]
         handles, labels = handles + [h for h, _ in more], labels + [l for _, l in more]

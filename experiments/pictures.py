@@ -71,7 +71,7 @@ class Album:
         return [
             *self._add(
                 name_of("pareto", noise, sigma, protocol),
-                "Imp% against how far the features moved; mean over datasets of the methods that have them all; the "
+                "Imp% against how far the features moved; median over datasets of the methods that have them all; the "
                 f"dashed line joins what no other ranked method beats in both; {where}.",
                 *(draw.pareto_figure, part),
             ),

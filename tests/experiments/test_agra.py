@@ -34,7 +34,7 @@ def test_flips(kind):
 
 
 def test_problem_keeps_the_test_labels_and_flips_the_others():
-    problem = agra.problem_of("uniform", 0.2, seed=3)
+    problem = agra.problem_of("uniform", 0.2, seed=3, scaling="spread")
     assert [len(part[0]) for part in (problem.train, problem.valid, problem.test)] == [1078, 359, 360]
     np.testing.assert_allclose(problem.train[0].mean(axis=0), 0, atol=1e-12)
     assert problem.train[0].std() == pytest.approx(1)
@@ -42,8 +42,15 @@ def test_problem_keeps_the_test_labels_and_flips_the_others():
         assert (part[1] != part[2]).mean() == pytest.approx(0.2, abs=0.07)
 
 
+def test_scalings():
+    ranged = agra.problem_of("uniform", 0.2, seed=3, scaling="range").train[0]
+    assert (ranged.min(), ranged.max()) == (0, 1)
+    pixel = agra.problem_of("uniform", 0.2, seed=3, scaling="pixel").train[0].std(axis=0)
+    np.testing.assert_allclose(pixel[pixel > 0], 1)
+
+
 def test_f1_comparison_beats_plain_training_on_class_dependent_flips():
-    options = {"lr": 0.03, "weight_decay": 1e-2}
+    options = {"scaling": "spread", "lr": 0.03, "weight_decay": 1e-2}
     found = {
         name: [agra.run({**agra.TUNED[name], **options}, "class-dependent", 0.4, seed) for seed in (0, 1)]
         for name in ("plain", "F1")
@@ -55,7 +62,9 @@ def test_f1_comparison_beats_plain_training_on_class_dependent_flips():
 
 
 def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(agra, "GRID", {"batch_size": (128,), "lr": (0.03,), "weight_decay": (1e-2,)})
+    monkeypatch.setattr(
+        agra, "GRID", {"scaling": ("spread",), "batch_size": (128,), "lr": (0.03,), "weight_decay": (1e-2,)}
+    )
     monkeypatch.setattr(agra, "SETTINGS", [("uniform", 0.2)])
     agra.main(["--seeds", "2", "--tuning-seeds", "1", "--out", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
@@ -74,7 +83,7 @@ def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines() == lines
 
 
-POINT = {"batch_size": 32, "lr": 0.1, "weight_decay": 0.01}
+POINT = {"scaling": "range", "batch_size": 32, "lr": 0.1, "weight_decay": 0.01}
 TUNED = dict.fromkeys(agra.TUNED, POINT)
 
 
@@ -92,7 +101,7 @@ TUNED = dict.fromkeys(agra.TUNED, POINT)
         (
             ["--tuned", "f.json"],
             json.dumps({"uniform 20%": {**TUNED, "F1": {**POINT, "batch_size": "many"}}}),
-            "'F1' of 'uniform 20%' needs exactly batch_size, lr, weight_decay",
+            "'F1' of 'uniform 20%' needs exactly scaling, batch_size, lr, weight_decay",
         ),
         (["--out", "f.json"], "", "f.json cannot be a folder"),
     ],
