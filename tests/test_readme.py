@@ -102,3 +102,12 @@ def test_the_code_of_the_readme_runs():
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_the_main_table_is_the_campaigns():
+    shown = README.partition("<!-- overview -->\n")[2].partition("<!-- end of overview -->")[0]
+    built = (ROOT / "results/first/tables/overview.md").read_text()
+    rows = [line for line in built.splitlines() if line.startswith("|")]
+    assert shown.splitlines() == [re.sub(r" \([a-z]\)", "", row) for row in rows]  # without its footnotes
+    for image in re.findall(r"!\[.*\]\((.*)\)", README):
+        assert (ROOT / image).is_file()
