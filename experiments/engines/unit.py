@@ -125,7 +125,7 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
                 for _ in trial.scored(regressor, denoised):
                     pass
     del trial, denoised
-    _give_back(limits is not None, thoroughly=time.monotonic() - start > 1)
+    _give_back(limits is not None, thoroughly=time.monotonic() - start > 10)
     return report
 
 
