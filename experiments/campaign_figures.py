@@ -111,7 +111,7 @@ def pareto_figure(part: Results) -> Figure | None:
             )
             axes.set_xlabel(title)
             _percent_scale(axes, both["y"])
-            axes.set_ylabel("Imp %, median over datasets")
+            axes.set_ylabel("Imp %, median")
         handles, labels = grid[0].get_legend_handles_labels()
         more = [(h, l) for h, l in zip(*grid[1].get_legend_handles_labels(), strict=True) if l not in labels]
         handles, labels = handles + [h for h, _ in more], labels + [l for _, l in more]
@@ -207,7 +207,10 @@ def histories(cells: pd.DataFrame, most: int = 60) -> pd.DataFrame:
 
 
 def convergence_figure(history: pd.DataFrame) -> Figure | None:
-    """Residual, displacement and share of moved samples per epoch: a thin line per cell, the median bold."""
+    """Residual, displacement and share of moved samples per epoch: a thin line per cell, the median bold.
+
+    A run that has ended counts with its last value.
+    """
     wanted = {"residual": "residual", "displacement": "displacement", "moved": "share of moved samples"}
     wanted = {key: title for key, title in wanted.items() if key in history}
     if not wanted:
@@ -222,7 +225,8 @@ def convergence_figure(history: pd.DataFrame) -> Figure | None:
                 colour, marker = look(rule)
                 for _, cell in mine.groupby("key", sort=False):
                     axes.plot(cell["epoch"], cell[quantity], color=colour, lw=0.4, alpha=0.3)
-                median = mine.groupby("epoch")[quantity].median()
+                runs = mine.pivot_table(index="epoch", columns="key", values=quantity)
+                median = runs.ffill().median(axis=1)
                 axes.plot(
                     median.index,
                     median,
