@@ -103,7 +103,10 @@ def test_a_point_of_a_grid_that_was_interrupted_is_done_by_the_next_call(tmp_pat
         with pytest.raises(hparams.StudyBusy, match="another process"):
             hparams.search(arguments)  # and the other's trial stays as it is
         other.send_signal(stop)
-        assert other.wait(timeout=60) == (130 if stop == signal.SIGINT else -stop)
+        try:
+            assert other.wait(timeout=60) == (130 if stop == signal.SIGINT else -stop)
+        finally:
+            other.kill()
     study, failed = hparams.search(arguments)
     states = [trial.state for trial in study.get_trials()]
     assert (states.count(TrialState.COMPLETE), states.count(TrialState.FAIL), len(states), failed) == (
