@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.store import Store
+from experiments.store.files import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ROOT / "tests" / "experiments"

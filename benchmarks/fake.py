@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.spec import Cell, key_of
+from experiments.store.cell import Cell, key_of
 
 METHODS = (
     *("denograd_fixed", "dae", "dn_resnet", "pca", "wavelet", "emd", "kalman", "moving_average"),

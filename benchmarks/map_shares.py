@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from denograd import BlindSpot
-from denograd.map import refine
+from denograd.map.refine import refine
 from experiments.data.recipes import load_dataset
 
 RESULTS = Path(__file__).with_name("map_shares.jsonl")

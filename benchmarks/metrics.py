@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from experiments import metrics
+from experiments.base import metrics
 
 
 def peak_mb() -> float:

@@ -13,7 +13,8 @@ import fake
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments import archive, report
+from experiments.report import command as report
+from experiments.store import archive
 
 DATASETS = (
     "house_prices",

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from denograd import BlindSpot, DenoGrad
-from denograd.map import refine
+from denograd.map.refine import refine
 from experiments.data.recipes import load_dataset
 from experiments.models.estimators import DNN, LSTMRegressor
 

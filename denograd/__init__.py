@@ -1,8 +1,8 @@
 """DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone."""
 
-from denograd.blindspot import BlindSpot
 from denograd.estimator import DenoGrad
-from denograd.noise_level import NoiseLevelMissing
+from denograd.map.blind_spot import BlindSpot
+from denograd.map.noise_level import NoiseLevelMissing
 from denograd.one_call import DenoisedData, denoise
 from denograd.regressor import DenoisedRegressor
 

@@ -7,11 +7,12 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from denograd.backbone import Criterion, Layout, choose_device
-from denograd.checks import check_targets, check_windows
-from denograd.data import Array, Wrap, is_column, is_frame, read, read_targets
-from denograd.fitted import Fitted
-from denograd.rules import RuleName, run
+from denograd.data.arrays import Array, Wrap, is_column, is_frame, read, read_targets
+from denograd.data.checks import check_targets, check_windows
+from denograd.models.fitted import Fitted
+from denograd.models.frozen import Criterion, choose_device
+from denograd.models.layouts import Layout
+from denograd.rules.registry import RuleName, run
 
 
 class DenoGrad:
@@ -214,7 +215,7 @@ class DenoGrad:
         sigma : float, array_like, mapping, "blind_spot" or "wavelet"
             `map` (which needs it): standard deviation of the noise in the data's units: a number, one per column
             of X and, where the target stands apart, then of y, or ``{column: level}`` (other columns are held);
-            a name asks for an estimate, see `denograd.noise_level`.
+            a name asks for an estimate, see `denograd.map.noise_level`.
         solver : {"lbfgs", "one_step"}, optional
             `map`: L-BFGS (default), or the closed form, which moves targets only.
         folds : int, optional

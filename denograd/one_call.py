@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from denograd.blindspot import Array, BlindSpot, Kind
-from denograd.data import is_frame, read
-from denograd.map import Solver, refine
-from denograd.map_core import LARGE
-from denograd.noise_level import by_column
+from denograd.data.arrays import Array, Kind, is_frame, read
+from denograd.map.blind_spot import BlindSpot
+from denograd.map.noise_level import by_column
+from denograd.map.refine import Solver, refine
+from denograd.map.solve import LARGE
 
 Unit = Literal["data", "std"]
 
@@ -72,7 +72,7 @@ def denoise(
         ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series; floating-point, without gaps.
     sigma : float, (c,) array_like, mapping, "blind_spot" or "wavelet"
         Standard deviation of the noise: a number for all columns, one per column, or ``{column: level}`` (other
-        columns are held). The names ask for an estimate, with a warning; see `denograd.noise_level`.
+        columns are held). The names ask for an estimate, with a warning; see `denograd.map.noise_level`.
     kind : {"tabular", "series"}
         Whether the order of the rows means something.
     sigma_unit : {"data", "std"}

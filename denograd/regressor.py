@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from denograd.checks import check_count, check_positive, check_targets
-from denograd.data import Array, is_column, is_frame, read
+from denograd.data.arrays import Array, is_column, is_frame, read
+from denograd.data.checks import check_count, check_positive, check_targets
 from denograd.estimator import DenoGrad
-from denograd.rules import RuleName
-from denograd.training import train_best
+from denograd.models.training import train_best
+from denograd.rules.registry import RuleName
 
 Factory = Callable[[int, int], nn.Module]
 

@@ -25,8 +25,8 @@ from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 from baselines.agra import AgraClassifier
-from experiments.errors import HarnessError, SettingInvalid, UnknownName
-from experiments.seeds import seed_of
+from experiments.base.errors import HarnessError, SettingInvalid, UnknownName
+from experiments.base.seeds import seed_of
 
 SETTINGS = [(kind, share) for kind in ("uniform", "class-dependent") for share in (0.2, 0.4)]
 SCALINGS = ("range", "spread", "pixel")

@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from baselines.autoencoder import CORRUPTIONS, LOSSES, Autoencoder, ConvAutoencoder, train_full_batch
 from baselines.training import seeded
+from experiments.base.errors import HarnessError, SettingInvalid
 from experiments.data.recipes import load_dataset
-from experiments.errors import HarnessError, SettingInvalid
 
 SWEEP = {
     "hidden": (2, 4, 8, 16),

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tqdm import tqdm
 
+from experiments.base.errors import DatasetCorrupt, FetchFailed, HarnessError, UnknownName
 from experiments.data import sources
 from experiments.data.recipes import DATASETS
 from experiments.data.sources import Source, line_end_forms, locate, unpack
-from experiments.errors import DatasetCorrupt, FetchFailed, HarnessError, UnknownName
 
 LIMIT = 1 << 30
 """Largest file, in bytes, that is unpacked from an archive where the size is not known beforehand."""

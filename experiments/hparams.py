@@ -35,15 +35,17 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from experiments.config import CONF, BadConfig, Config, as_config, register, threads_fit
-from experiments.engines.claims import claimed
-from experiments.errors import HarnessError, UnknownName
-from experiments.frames import frame, results
-from experiments.overrides import checked, explained
-from experiments.pipeline import Run
-from experiments.render import slug
-from experiments.spec import Cell, key_of
-from experiments.store import Store
+from experiments.base.errors import BadConfig, HarnessError, UnknownName
+from experiments.base.paths import CONF
+from experiments.config.schema import Config, as_config, register, threads_fit
+from experiments.config.words import checked, explained
+from experiments.report.render import slug
+from experiments.report.results import results
+from experiments.run.trial import Run
+from experiments.store.cell import Cell, key_of
+from experiments.store.claims import claimed
+from experiments.store.files import Store
+from experiments.store.frame import frame
 
 FOLDER = CONF / "hparams_search"
 FIELDS = {"denoiser", "protocol", "objective", "direction", "trials", "seed", "space"}

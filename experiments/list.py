@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from experiments.config import CONF
+from experiments.base.errors import HarnessError
+from experiments.base.paths import CONF
+from experiments.config.targets import resolve
 from experiments.data.recipes import DATASETS, Recipe
 from experiments.data.sources import locate
-from experiments.errors import HarnessError
-from experiments.targets import resolve
 
 GROUPS = ("dataset", "noise", "backbone", "denoiser", "regressor", "protocol", "profile")
 

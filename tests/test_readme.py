@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 import experiments.list
-from experiments import agra, autoencoder, campaign, fetch, hparams, report, run
+from experiments import agra, autoencoder, fetch, hparams
+from experiments.campaign import command as campaign
+from experiments.report import command as report
+from experiments.run import command as run
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

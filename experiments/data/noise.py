@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.errors import SettingInvalid
+from experiments.base.errors import SettingInvalid
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from experiments.base.errors import DatasetInvalid, UnknownName
 from experiments.data import synthetic
 from experiments.data.sources import SOURCES, Source, read
-from experiments.errors import DatasetInvalid, UnknownName
 
 Kind = Literal["tabular", "series"]
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.errors import DatasetCorrupt, DatasetMissing
+from experiments.base.errors import DatasetCorrupt, DatasetMissing
+from experiments.base.paths import RAW
 
-RAW = Path(__file__).resolve().parents[2] / "datasets" / "raw"
 """Where `experiments.fetch` puts files: an ignored cache inside the project."""
 
 LIMIT = 1 << 30

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from experiments.errors import DatasetInvalid, SettingInvalid
+from experiments.base.errors import DatasetInvalid, SettingInvalid
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 import yaml
 
 from baselines.base import Denoiser, Problem
-from experiments.config import CONF
+from experiments.base.paths import CONF
+from experiments.config.targets import resolve
 from experiments.models.dlinear import DLinear
 from experiments.models.mlp import MLP
 from experiments.models.training import build_network
-from experiments.targets import resolve
 
 WINDOW = 6
 RULES = {

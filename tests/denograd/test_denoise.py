@@ -42,7 +42,7 @@ def test_progress_covers_the_solver_and_its_probe_runs(monkeypatch):
             super().__init__(*args, disable=False, file=io.StringIO(), **kwargs)
             bars.append(self)
 
-    monkeypatch.setattr("denograd.progress.tqdm", Bar)
+    monkeypatch.setattr("denograd.data.progress.tqdm", Bar)
     _, X = noisy_waves(100)
     found = denoise(X, 0.2, "series", verbose=True, **QUICK)
     denoise(X, 0.2, "series", **QUICK)

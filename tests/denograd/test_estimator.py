@@ -312,7 +312,7 @@ def test_gradients_that_do_not_fit_are_refused(build, table, monkeypatch):
 @pytest.mark.parametrize("rule", RULES)
 def test_the_need_is_what_is_kept(build, series, monkeypatch, rule, weights, dtypes, target, denoise_y):
     needs = []
-    monkeypatch.setattr("denograd.rules.check_memory", lambda need, what: needs.append(need))
+    monkeypatch.setattr("denograd.rules.registry.check_memory", lambda need, what: needs.append(need))
     model = getattr(build("lstm", 3), weights)()
     y = series[:, 0].astype(dtypes[1]) if target == "apart" else None
     fitted = denoiser(model).fit(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from experiments import hparams, report
-from experiments.store import Store
+from experiments import hparams
+from experiments.report import command as report
+from experiments.store.files import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP = ["dataset=diabetes", "profile=smoke", "profile.rows=200", "regressor=[ridge]", "campaign=study"]

@@ -6,6 +6,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.base.errors import SettingInvalid
 from experiments.data import noise, synthetic
 from experiments.data.noise import (
     Autocorrelated,
@@ -20,7 +21,6 @@ from experiments.data.noise import (
     StudentT,
 )
 from experiments.data.splits import Scaler
-from experiments.errors import SettingInvalid
 
 MODELS = [
     *(

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from experiments.base.errors import DatasetCorrupt
 from experiments.data import sources
 from experiments.data.recipes import _SUPPORT2, DATASETS, Dataset, load_dataset
-from experiments.errors import DatasetCorrupt
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "dataset"
 NOT_AT_HAND = {"lattice_physics", "ecl"}

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.data import sources
-from experiments.data.recipes import DATASETS, Dataset, Recipe, _series, load_dataset
-from experiments.data.sources import Source
-from experiments.errors import (
+from experiments.base.errors import (
     DatasetCorrupt,
     DatasetInvalid,
     DatasetMissing,
     HarnessError,
     UnknownName,
 )
+from experiments.data import sources
+from experiments.data.recipes import DATASETS, Dataset, Recipe, _series, load_dataset
+from experiments.data.sources import Source
 
 GOOD = b"date,a,b\n2020-01-01,1,2\n2020-01-02,3,4\n"
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.base.errors import DatasetInvalid, SettingInvalid
 from experiments.data.splits import Scaler, split_rows, window_view
-from experiments.errors import DatasetInvalid, SettingInvalid
 
 
 @given(st.integers(10, 5_000), st.sampled_from(["tabular", "series"]), st.integers(0, 2**63))

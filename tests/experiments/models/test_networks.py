@@ -8,6 +8,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from experiments.config.targets import resolve
 from experiments.models.cnn1d import CNN1D
 from experiments.models.cnn_lstm import CNNLSTM
 from experiments.models.dlinear import DLinear
@@ -16,7 +17,6 @@ from experiments.models.lstm import LSTM
 from experiments.models.mlp import MLP
 from experiments.models.training import TrainSettings, build_network, predict, train
 from experiments.models.xlstm import XLSTM
-from experiments.targets import resolve
 
 CONF = Path(__file__).parents[3] / "conf" / "backbone"
 BACKBONES = {

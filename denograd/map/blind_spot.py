@@ -1,0 +1,340 @@
+"""The blind-spot backbone: every column predicted from everything but the value itself.
+
+Noise2Void (Krull et al., 2019) and Noise2Self (Batson and Royer, 2019): an estimate of a value that does not
+see that value has an error independent of that value's noise, so its residual is honest. Here every column is
+an output. On a table, output ``j`` sees the other columns of its row; in a series also ``context`` steps on
+both sides, of all columns or, in a wide series, of its own column only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from denograd.data.arrays import Array, Kind
+from denograd.map.blind_spot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
+from denograd.models.folds import fold_of
+from denograd.models.frozen import choose_device
+
+WIDE = 32
+"""A series with more columns than this sees its neighbours in time in its own column only."""
+
+CHUNK = 4096
+"""Rows that pass through the networks at once."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows that are predicted together, and the rows that their prediction reads.
+
+    Attributes
+    ----------
+    rows : slice
+        Predicted rows.
+    reads : slice
+        Contiguous rows that `predict` has to be given.
+    predict : callable
+        ``(len(reads), c) tensor -> (len(rows), k) tensor``, differentiable.
+    """
+
+    rows: slice
+    reads: slice
+    predict: Callable[[Tensor], Tensor]
+
+
+class BlindSpot:
+    """A self-supervised backbone that trains itself in seconds.
+
+    A ridge regression per column, from the closed form, plus one small network per column that learns what
+    the ridge leaves over, weighted by what it explains of rows it was not trained on. Both are cross-fitted:
+    a row is always predicted by the model that did not learn from it, a new row by the mean of all models.
+
+    Parameters
+    ----------
+    kind : {"tabular", "series"}
+        Whether the order of the rows means something.
+    context : int, default 8
+        Steps on either side that a series' prediction sees.
+    folds : int, default 5
+        Parts of the cross-fitting: contiguous blocks of a series, random rows of a table.
+    hidden : int, default 32
+        Units of both hidden layers of a column's network; 0 leaves the ridge alone. Wide series (more than
+        32 columns) have no network.
+    epochs : int, optional
+        Passes of the network over the data; by default 20 over a table and 10 over a series, and never more
+        than about half a minute of one core allows.
+    verbose : bool, default False
+        Show a progress bar.
+    device : torch.device or str, default "cpu"
+        Where the networks are trained and used, and the rule `map` is run with them; the ridge is computed on
+        the CPU.
+
+    Attributes
+    ----------
+    prediction_, residual_ : (n, c) float32 arrays
+        Cross-fitted prediction of the fitted rows, and prediction minus observation.
+    mse_ : (c,) array
+        V of every column: its mean squared residual. Its root bounds the noise level from above.
+    constant_ : (c,) bool array
+        Columns constant in the fitted rows: predicted by that constant, never moved by the rule `map`.
+    fold_ : (n,) int array
+        Fold of every fitted row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.linspace(0, 20, 400)
+    >>> X = np.column_stack([np.sin(t), np.cos(t)]) + 0.1 * np.random.default_rng(0).normal(size=(400, 2))
+    >>> blind = BlindSpot("series").fit(X, seed=0)
+    >>> blind.predict(X, fitted_rows=400).shape
+    (400, 2)
+    >>> bool((np.sqrt(blind.mse_) < 0.15).all())  # not far above the noise of 0.1
+    True
+    """
+
+    def __init__(
+        self,
+        kind: Kind = "tabular",
+        *,
+        context: int = 8,
+        folds: int = 5,
+        hidden: int = 32,
+        epochs: int | None = None,
+        verbose: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if kind not in ("tabular", "series"):
+            raise ValueError(f"kind must be 'tabular' or 'series', got {kind!r}")
+        if epochs is None:
+            epochs = 20 if kind == "tabular" else 10
+        if context < 1 or folds < 2 or hidden < 0 or epochs < 1:
+            raise ValueError(
+                "context and epochs must be at least 1, folds at least 2 and hidden at least 0, "
+                f"got {context}, {epochs}, {folds}, {hidden}"
+            )
+        self.kind = kind
+        self.context = context
+        self.folds = folds
+        self.hidden = hidden
+        self.epochs = epochs
+        self.verbose = verbose
+        self.device = choose_device(device)
+
+    def fit(self, X: Array, *, seed: int = 0) -> Self:
+        """Train on the rows of `X`.
+
+        Parameters
+        ----------
+        X : (n, c) array
+            Any units: columns are standardised inside.
+        seed : int
+            Of the folds and the networks. The global random state is neither read nor touched.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not two-dimensional, holds NaN, or has too few rows or columns.
+        """
+        X = check_frame(X)
+        n, c = X.shape
+        needed = 4 * self.folds if self.kind == "tabular" else 4 * self.folds + 2 * self.context
+        if n < needed:
+            raise ValueError(f"{n} rows are too few for {self.folds} folds: give at least {needed}")
+        if self.kind == "tabular" and c < 2:
+            raise ValueError("a table of one column has no other column to predict it from; is it a series?")
+        self.center_ = X.mean(0)
+        spread = X.std(0)
+        self.constant_ = (X[0] == X).all(0) | (spread <= 1e-12 * np.abs(self.center_))
+        self.center_ = np.where(self.constant_, X[0], self.center_)
+        self.scale_ = np.where(self.constant_, 1.0, spread)
+        rng = np.random.default_rng(seed)
+        self.fold_ = fold_of(n, self.folds, self.kind, rng)
+        self.columns_ = c
+        self.wide_ = self.kind == "series" and c > WIDE
+        Z = (X - self.center_) / self.scale_
+        Z[:, self.constant_] = 0.0
+        features = self._features(torch.from_numpy(Z)).numpy()
+        if self.wide_:
+            weights, bias, guess = fit_wide_ridge(
+                features.reshape(n, 2 * self.context + 1, c), Z, self.fold_, verbose=self.verbose
+            )
+        else:
+            weights, bias, guess = fit_ridge(features, Z, self.fold_, self._own())
+        weights[:, :, self.constant_] = bias[:, self.constant_] = 0.0
+        self.linear_ = torch.tensor(weights, dtype=torch.float32, device=self.device)
+        self.bias_ = torch.tensor(bias, dtype=torch.float32, device=self.device)
+        residual = guess - Z
+        self.gain_ = torch.zeros(c, device=self.device)
+        self.net_: dict[str, Tensor] = {}
+        if self.hidden and not self.wide_ and not self.constant_.all():
+            x = torch.from_numpy(features).float().to(self.device)
+            z = torch.from_numpy(Z).float().to(self.device)
+            left = torch.stack([z - self._linear_part(x, k) for k in range(self.folds)])
+            self.net_ = fit_nets(
+                x,
+                left,
+                self.fold_,
+                blind=self._own(),
+                unseen=np.tile(self.constant_, x.shape[1] // c),
+                hidden=self.hidden,
+                epochs=self.epochs,
+                seed=int(rng.integers(2**63)),
+                verbose=self.verbose,
+            )
+            with torch.no_grad():
+                correction = np.empty((n, c))
+                for k in range(self.folds):
+                    mine = np.flatnonzero(self.fold_ == k)
+                    for part in np.array_split(mine, len(mine) // CHUNK + 1):
+                        correction[part] = self._net_part(x[part], k).cpu().numpy()
+            # how much of a net to believe: its regression coefficient on rows it was not trained on
+            gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
+            gain = np.where(self.constant_, 0.0, gain.clip(0.0, 1.0))
+            self.gain_ = torch.from_numpy(gain).float().to(self.device)
+            residual = residual + gain * correction
+        self.residual_ = (residual * self.scale_).astype(np.float32)
+        self.prediction_ = ((Z + residual) * self.scale_ + self.center_).astype(np.float32)
+        self.mse_ = (self.residual_.astype(float) ** 2).mean(0)
+        return self
+
+    @property
+    def outputs(self) -> NDArray[np.int64]:
+        """Columns that are predicted: all of them."""
+        return np.arange(self.columns_)
+
+    def models_of(self, n: int, fitted_rows: int) -> NDArray[np.int64]:
+        """Model of every row: that of its fold for the first `fitted_rows`, -1 (the mean of all) after them."""
+        if not hasattr(self, "fold_"):
+            raise RuntimeError("this BlindSpot has not been fitted: call fit(X) first")
+        if fitted_rows not in (0, len(self.fold_)) or fitted_rows > n:
+            raise ValueError(
+                f"fitted_rows must be 0 or the {len(self.fold_)} rows that fit saw (and that lead the {n} given), "
+                f"got {fitted_rows}"
+            )
+        models = np.full(n, -1)
+        models[:fitted_rows] = self.fold_[:fitted_rows]
+        return models
+
+    def order(self, models: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Order in which rows of a table form runs of one model; a series keeps its own."""
+        return np.argsort(models, kind="stable") if self.kind == "tabular" else np.arange(len(models))
+
+    def segments(self, models: NDArray[np.int64]) -> Iterator[Segment]:
+        """Cut rows that are sorted into runs of one model into segments (see `Segment`)."""
+        n = len(models)
+        edges = np.flatnonzero(np.diff(models)) + 1
+        for a, b in zip([0, *edges], [*edges, n], strict=True):
+            model = int(models[a])
+            for start in range(a, b, CHUNK):
+                stop = min(start + CHUNK, b)
+                if self.kind == "tabular":
+                    first, last = start, stop
+                else:
+                    first, last = max(start - self.context, 0), min(stop + self.context, n)
+                before, after = start - first, last - stop
+                predict = partial(self._predict, model=model, before=before, after=after)
+                yield Segment(slice(start, stop), slice(first, last), predict)
+
+    def predict(self, X: Array, *, fitted_rows: int = 0) -> Array:
+        """Predict every value from all the others.
+
+        Parameters
+        ----------
+        X : (n, c) array
+            In the units of the fitted data.
+        fitted_rows : int
+            0, or the number of rows that `fit` saw if these very rows lead `X`: each is then predicted by the
+            models that were not trained on it.
+
+        Returns
+        -------
+        (n, c) array
+        """
+        X = check_frame(X)
+        models = self.models_of(len(X), fitted_rows)
+        if X.shape[1] != self.columns_:
+            raise ValueError(f"X has {X.shape[1]} columns, the fitted data had {self.columns_}")
+        order = self.order(models)
+        back = np.argsort(order)
+        z = torch.from_numpy(X[order]).to(self.device)
+        return predict_rows(z, self.segments(models[order]), self.columns_)[back]
+
+    def _own(self) -> NDArray[np.int64]:
+        """Where a column's own value stands among the features."""
+        middle = 0 if self.kind == "tabular" else self.context * self.columns_
+        return middle + np.arange(self.columns_)
+
+    def _features(self, z: Tensor, before: int = 0, after: int = 0) -> Tensor:
+        """Inputs of the rows: the row itself, or the row and `context` steps on both sides.
+
+        `before` and `after` rows outside `z` are known to exist. Beyond the ends of the series stands its
+        first or last row; for that row itself its neighbour, since no value may see itself.
+        """
+        if self.kind == "tabular":
+            return z
+        K = self.context
+        padded = torch.cat([z[:1].expand(K - before, -1), z, z[-1:].expand(K - after, -1)])
+        lags = padded.unfold(0, 2 * K + 1, 1).transpose(1, 2)
+        if before == 0:
+            first = torch.cat([z[1].expand(1, K, -1), lags[:1, K:]], 1)
+            lags = torch.cat([first, lags[1:]])
+        if after == 0:
+            last = torch.cat([lags[-1:, : K + 1], z[-2].expand(1, K, -1)], 1)
+            lags = torch.cat([lags[:-1], last])
+        return lags.flatten(1)
+
+    def _linear_part(self, x: Tensor, model: int) -> Tensor:
+        if not self.wide_:
+            return x @ self.linear_[model] + self.bias_[model]
+        c, K = self.columns_, self.context
+        lags = x.view(len(x), 2 * K + 1, c)
+        across, sides = self.linear_[model, :c], self.linear_[model, c:]
+        past, ahead = (lags[:, :K] * sides[:K]).sum(1), (lags[:, K + 1 :] * sides[K:]).sum(1)
+        return lags[:, K] @ across + past + ahead + self.bias_[model]
+
+    def _net_part(self, x: Tensor, model: int) -> Tensor:
+        one = {name: value[model : model + 1] for name, value in self.net_.items()}
+        return net_forward(x[None], one)[0]
+
+    def _predict(self, local: Tensor, model: int, before: int, after: int) -> Tensor:
+        """Predictions, in the data's units, of the rows that `local` (rows read) is centred on."""
+        center, scale = (torch.from_numpy(v).to(self.device) for v in (self.center_, self.scale_))
+        z = ((local - center) / scale).float()
+        x = self._features(z, before, after)
+        models = range(self.folds) if model < 0 else [model]
+        total = torch.zeros(len(x), self.columns_, device=self.device)
+        for k in models:
+            guess = self._linear_part(x, k)
+            if self.net_:
+                guess = guess + self.gain_ * self._net_part(x, k)
+            total = total + guess
+        return (total / len(models)).to(local.dtype) * scale + center
+
+
+def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
+    """Predict all rows, ``(n, c) -> (n, outputs)``; NaN where no segment predicts a row."""
+    out = torch.full((len(z), outputs), torch.nan, dtype=z.dtype, device=z.device)
+    with torch.no_grad():
+        for segment in segments:
+            out[segment.rows] = segment.predict(z[segment.reads])
+    return out.cpu().numpy()
+
+
+def check_frame(X: Array) -> Array:
+    """Return `X` as a new two-dimensional float64 array, or say what is wrong with it."""
+    X = np.array(X, dtype=np.float64)
+    if X.ndim != 2:
+        raise ValueError(f"X must be two-dimensional (rows, columns), got shape {X.shape}")
+    if not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise ValueError(
+            f"X holds NaN or infinite values, the first at row {row}, column {column}: impute or drop them"
+        )
+    return X

@@ -1,0 +1,150 @@
+"""The rule `map` with a user's own model in place of the blind-spot backbone."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from denograd.data.arrays import Kind
+from denograd.data.progress import Progress
+from denograd.data.windows import targets_of, windows_of
+from denograd.map.blind_spot import Segment, predict_rows
+from denograd.map.error_scale import noise_bound
+from denograd.map.noise_level import noise_level
+from denograd.map.refine import check_solver
+from denograd.map.solve import Answer, Question, Solver, answer, count_steps
+from denograd.models.fitted import Fitted, Opened, RuleResult, open_model
+from denograd.models.folds import fold_models, fold_of
+from denograd.models.frozen import Predictor, frozen
+
+
+def transform_map(
+    fitted: Fitted,
+    *,
+    sigma: Any,
+    solver: Solver,
+    folds: int | None,
+    max_epochs: int,
+    denoise_y: bool,
+    batch_size: int | None,
+    verbose: bool,
+) -> RuleResult:
+    """`DenoGrad.transform(rule="map")`: the rule with the user's own model.
+
+    The frame is X, followed by y where the target stands apart from it; its outputs are the targets. Steps
+    without a full window behind them have no residual, but may move.
+
+    Parameters
+    ----------
+    sigma : float, array_like, mapping, "blind_spot" or "wavelet"
+        A number, one per column of the frame, or ``{column: level}`` (other columns are held), in the data's
+        units; or how to estimate it.
+    solver : {"lbfgs", "one_step"}
+        The closed form moves targets only.
+    folds : int or None
+        None takes the model as it is: if it was trained on these very rows, its residual looks better than it
+        is. A number of folds trains that many copies anew, each refining the part that it did not see.
+    max_epochs : int
+        Iterations of L-BFGS.
+    denoise_y : bool
+        False leaves the targets where they are.
+    """
+    check_solver(solver)
+    columns = fitted.X.shape[1]
+    with (
+        frozen(fitted.model, fitted.device),
+        Progress(count_steps(len(fitted.X), solver, max_epochs), "map", verbose) as progress,
+    ):
+        opened = open_model(fitted, "map", batch_size)
+        frame = fitted.X.reshape(len(fitted.X), -1).astype(np.float64)
+        if fitted.X.ndim != 2:
+            raise ValueError(f"rule='map' refines two-dimensional data, got X of shape {fitted.X.shape}")
+        each = "one per column"
+        if fitted.target_cols is None:
+            each += " of X, then of y"
+            assert fitted.y is not None
+            frame = np.concatenate([frame, fitted.y.astype(np.float64)], 1)
+            outputs = np.arange(columns, frame.shape[1])
+        else:
+            outputs = np.array(fitted.target_cols)
+        models, fold = _models(fitted, opened, folds, verbose)
+        order = np.arange(len(frame)) if fitted.is_ts else np.argsort(fold, kind="stable")
+        segments = _segments(
+            fitted, models, fold if fitted.is_ts else fold[order], columns, opened.dtype, opened.batch_size
+        )
+        z = torch.from_numpy(frame[order]).to(fitted.device)
+        residual = predict_rows(z, segments, len(outputs)) - frame[order][:, outputs]
+        held = np.zeros(frame.shape[1], dtype=bool)
+        held[outputs] = not denoise_y
+        constant = (frame == frame[0]).all(0)
+        kind: Kind = "series" if fitted.is_ts else "tabular"
+        level = noise_level(sigma, frame, noise_bound(residual), outputs, constant, kind, fitted.names, each)
+        question = Question(segments, outputs, level, held, kind, None, fitted.device)
+        found: Answer = answer(frame[order], question, solver, max_epochs, progress)
+    values = frame + found.step[np.argsort(order)]
+    X = values[:, :columns].astype(fitted.X.dtype)
+    y = values[:, outputs] if fitted.y is None else values[:, outputs].astype(fitted.y.dtype)
+    return RuleResult(X, y, history=progress.history)
+
+
+def _models(
+    fitted: Fitted, opened: Opened, folds: int | None, verbose: bool
+) -> tuple[list[Predictor], NDArray[np.int64]]:
+    """The models, and which of them predicts a row of the table or a window of the series."""
+    if folds is None:
+        return [opened.predict], np.zeros(len(fitted.X) if not fitted.is_ts else fitted.count, dtype=int)
+    if not isinstance(folds, int) or not 2 <= folds <= fitted.count // 4:
+        raise ValueError(f"folds must be None or between 2 and {fitted.count // 4}, got {folds!r}")
+    fold = fold_of(fitted.count, folds, "series" if fitted.is_ts else "tabular", np.random.default_rng(0))
+    x, y = opened.X, opened.y
+    if fitted.is_ts:
+        window = fitted.window_size or 0
+        x = windows_of(x, window, fitted.stride, fitted.count)
+        y = targets_of(y, window, fitted.future, fitted.stride, fitted.count)
+    models = fold_models(opened.predict, x.to(opened.dtype), y.to(opened.dtype), fold, verbose=verbose)
+    return models, fold
+
+
+def _segments(
+    fitted: Fitted,
+    models: list[Predictor],
+    fold: NDArray[np.int64],
+    columns: int,
+    dtype: torch.dtype,
+    size: int,
+) -> list[Segment]:
+    """Batches of rows, or of windows, that one model predicts."""
+    found = []
+    for a, b in _runs(fold, size):
+        model = models[int(fold[a])]
+        if not fitted.is_ts:
+            predict = partial(_predict_rows, model=model, columns=columns, dtype=dtype)
+            found.append(Segment(slice(a, b), slice(a, b), predict))
+            continue
+        window, stride = fitted.window_size or 0, fitted.stride
+        ahead = window + fitted.future - 1
+        rows = slice(a * stride + ahead, (b - 1) * stride + ahead + 1, stride)
+        cut = partial(windows_of, width=window, stride=stride, count=b - a)
+        predict = partial(_predict_rows, model=model, columns=columns, dtype=dtype, cut=cut)
+        found.append(Segment(rows, slice(a * stride, rows.stop), predict))
+    return found
+
+
+def _runs(fold: NDArray[np.int64], size: int) -> list[tuple[int, int]]:
+    """Runs of equal folds, in pieces of at most `size`."""
+    edges = [0, *(np.flatnonzero(np.diff(fold)) + 1).tolist(), len(fold)]
+    return [(start, min(start + size, b)) for a, b in pairwise(edges) for start in range(a, b, size)]
+
+
+def _predict_rows(
+    local: Tensor, *, model: Predictor, columns: int, dtype: torch.dtype, cut: Any = None
+) -> Tensor:
+    x = local[:, :columns].to(dtype)
+    prediction = model(x if cut is None else cut(x))
+    return prediction.reshape(len(prediction), -1).to(local.dtype)

@@ -1,0 +1,145 @@
+"""A model whose weights stand still while gradients flow to its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from denograd.models.layouts import Layout
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+def choose_device(device: torch.device | str | int | None) -> torch.device:
+    """Resolve `device`; None means CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the device does not exist on this machine.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device {device!r} is none that torch knows, such as 'cpu' or 'cuda:0'") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device {str(device)!r} was asked for, but torch sees no CUDA device here: "
+            "leave device=None, which takes CUDA only where there is one"
+        )
+    return chosen
+
+
+@contextmanager
+def frozen(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Hold `model` still on `device`: weights without gradients, dropout off, batch norm statistics fixed.
+
+    Everything (flags, modes, the device) is put back at the end, also after an exception. Recurrent modules
+    on CUDA run in train mode with their dropout at 0, since cuDNN computes no backward pass otherwise.
+
+    Raises
+    ------
+    ValueError
+        If the model's weights lie on several devices, or on none.
+    """
+    home = {t.device for t in (*model.parameters(), *model.buffers())}
+    if len(home) > 1 or any(d.type == "meta" for d in home):
+        places = ", ".join(sorted(str(d) for d in home))
+        raise ValueError(
+            f"the model lies on {places}: move it to one device first, model.to({str(device)!r})"
+        )
+    flags = [(p, p.requires_grad) for p in model.parameters()]
+    modes = [(m, m.training) for m in model.modules()]
+    rates = [(m, m.dropout) for m in model.modules() if isinstance(m, nn.RNNBase)]
+    try:
+        model.to(device)
+        for parameter, _ in flags:
+            parameter.requires_grad_(False)
+        silence(model, device)
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        for rnn, rate in rates:
+            rnn.dropout = rate
+        for module, mode in modes:
+            module.training = mode
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
+        for place in home:
+            model.to(place)
+
+
+def silence(model: nn.Module, device: torch.device) -> None:
+    """Put a model into eval mode; recurrent modules on CUDA into train mode without dropout (see `frozen`)."""
+    model.eval()
+    for module in model.modules():
+        if device.type == "cuda" and isinstance(module, nn.RNNBase):
+            module.dropout, module.training = 0.0, True
+
+
+def dtype_of(model: nn.Module, default: torch.dtype) -> torch.dtype:
+    """Return the dtype of the model's first floating-point weight, `default` if it has none."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), default)
+
+
+class Predictor:
+    """The frozen model as a function from rows or windows to predictions.
+
+    Parameters
+    ----------
+    model : Module
+        Inside `frozen`.
+    criterion : callable
+        Loss of (prediction, target).
+    layout : {"ntc", "nct"}
+        What the model wants windows to look like.
+    flattening : bool
+        Whether the model wants windows as rows of W*C values, time step after time step.
+    """
+
+    def __init__(
+        self, model: nn.Module, criterion: Criterion, layout: Layout = "ntc", flattening: bool = False
+    ):
+        self.model = model
+        self.criterion = criterion
+        self.layout = layout
+        self.flattening = flattening
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Predict for a batch ``(B, ...)``; the output is what the model gives."""
+        if self.flattening:
+            x = x.flatten(1)
+        elif self.layout == "nct":
+            x = x.transpose(1, 2)
+        return self.model(x)
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Loss of a batch as one number; an elementwise criterion is summed."""
+        loss = self.criterion(prediction, target.reshape(prediction.shape))
+        return loss if loss.ndim == 0 else loss.sum()
+
+    def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of the loss with respect to the data.
+
+        Parameters
+        ----------
+        x : (B, ...) tensor
+        y : (B, k) tensor
+
+        Returns
+        -------
+        g_x : (B, ...) tensor
+        g_y : (B, k) tensor
+        residual : (B, k) tensor
+            Prediction minus target.
+        """
+        x = x.detach().requires_grad_()
+        y = y.detach().requires_grad_()
+        prediction = self(x)
+        g_x, g_y = torch.autograd.grad(self.loss(prediction, y), (x, y))
+        return g_x, g_y, prediction.detach().reshape(y.shape) - y.detach()

@@ -1,0 +1,323 @@
+"""What a campaign has to do: its units, which are done, how long the others will take, and in which order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+from experiments.base.errors import DatasetCorrupt, DatasetMissing
+from experiments.campaign.engines.unit import Unit, dataset_of
+from experiments.config.components import Component
+from experiments.config.schema import Config
+from experiments.data.recipes import DATASETS
+from experiments.run.protocols import variants
+from experiments.run.trial import Run, Scorer, Trial
+from experiments.store.cell import Cell, key_of
+from experiments.store.files import FINISHED, Store
+
+OVERHEAD_S = 0.05
+"""Time of a cell apart from its work: metrics, reading, writing."""
+
+
+@dataclass
+class Item:
+    """A unit that may have to be done, as the campaign's process sees it.
+
+    Attributes
+    ----------
+    trial : Trial
+    regressor : Component or None
+        None for the denoiser's own cell.
+    seconds : float
+        What it will probably take.
+    order : tuple
+        Items are done from the least to the greatest.
+    attempts : int
+        How often it was started.
+    """
+
+    trial: Trial
+    regressor: Component | None
+    seconds: float = 0.0
+    order: tuple[Any, ...] = ()
+    attempts: int = 0
+
+    def __lt__(self, other: Item) -> bool:
+        return self.order < other.order
+
+    @cached_property
+    def unit(self) -> Unit:
+        trial, backbone = self.trial, self.trial.backbone
+        name = trial.key[:32] + (f"-{self.regressor.name}" if self.regressor else "")
+        return Unit(
+            name,
+            trial.run.config,
+            trial.protocol,
+            trial.repetition,
+            trial.denoiser.name,
+            backbone.name if backbone else None,
+            self.regressor.name if self.regressor else None,
+        )
+
+    def specs(self, denoised: Cell | None) -> list[dict[str, Any]]:
+        """Specs of the unit's cells; a regressor's are known once the denoiser's cell is there."""
+        if self.regressor is None:
+            return [self.trial.spec]
+        if denoised is None or denoised.status != "ok":
+            return []
+        return list(Scorer(self.trial, self.regressor).specs(denoised).values())
+
+    @property
+    def expected(self) -> int:
+        """Cells to expect before the denoiser's cell is there."""
+        if self.regressor is None:
+            return 1
+        return len(variants(self.trial.protocol, self.trial.run.spec["sigma"], test_form=True))
+
+
+@dataclass
+class Plan:
+    """The state of a campaign.
+
+    Attributes
+    ----------
+    states : Counter
+        Cells that are ``ok``, ``skipped``, ``failed``, ``timeout``, ``to do``; the last an upper bound while
+        denoisers are to do, since some have no form for the test part.
+    first : list of Item
+        Units that can start at once.
+    after : dict
+        Units of regressors that wait for a denoiser's unit, by the trial's key.
+    absent : list of (str, str)
+        Datasets that cannot be read, each with the reason.
+    unmeasured : int
+        Units whose time is a guess.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    first: list[Item] = field(default_factory=list)
+    after: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    absent: list[tuple[str, str]] = field(default_factory=list)
+    unmeasured: int = 0
+
+    @property
+    def items(self) -> list[Item]:
+        return [*self.first, *(item for items in self.after.values() for item in items)]
+
+    @property
+    def seconds(self) -> float:
+        return sum(item.seconds for item in self.items)
+
+
+def plan(
+    configs: Iterable[Config],
+    store: Store,
+    *,
+    only: Mapping[str, set[str]] | None = None,
+    cells: Iterable[Cell] = (),
+) -> Plan:
+    """Find out what is to do.
+
+    Parameters
+    ----------
+    configs : iterable of Config
+    store : Store
+    only : mapping of str to set of str, optional
+        Restricts an axis (``dataset``, ``protocol``, ``denoiser``, ``regressor``, ``repetition``) to some values.
+    cells : iterable of Cell
+        Further cells to learn times from, such as those of other campaigns.
+    """
+    known = {cell.key: cell for cell in store.cells()}
+    timings = Timings([*known.values(), *cells])
+    found = Plan()
+    seen: set[tuple[str, str]] = set()
+    for place, config in enumerate(configs):
+        if only and config.dataset.name not in only.get("dataset", {config.dataset.name}):
+            continue
+        run = Run(config, store, load=dataset_of)
+        try:
+            _ = run.spec
+        except (DatasetMissing, DatasetCorrupt) as error:
+            if (entry := (config.dataset.name, str(error))) not in found.absent:
+                found.absent.append(entry)
+            continue
+        finally:
+            run.__dict__.pop("dataset", None)  # a spec needs its name and sum alone
+        for trial in run.trials():
+            if _chosen(trial, only or {}):
+                _add(found, trial, known, seen, timings, place, (only or {}).get("regressor"))
+    return found
+
+
+def _chosen(trial: Trial, only: Mapping[str, set[str]]) -> bool:
+    axes = {
+        "protocol": trial.protocol,
+        "denoiser": trial.denoiser.name,
+        "repetition": str(trial.repetition),
+        "noise": trial.run.spec["noise"],
+        "sigma": f"{trial.run.spec['sigma']:g}",
+    }
+    return all(value in only.get(axis, {value}) for axis, value in axes.items())
+
+
+def _add(
+    found: Plan,
+    trial: Trial,
+    known: Mapping[str, Cell],
+    seen: set[tuple[str, str]],
+    timings: Timings,
+    place: int,
+    regressors: set[str] | None,
+) -> None:
+    """Add a trial's units, those of other configurations with the same cells left out."""
+
+    def item(regressor: Component | None, cells: int) -> Item:
+        seconds, measured = timings.of(trial, regressor, cells)
+        found.unmeasured += not measured
+        # Cheap ones first, by order of magnitude; among those, what shares a task stays together.
+        magnitude = max(0, math.floor(math.log10(seconds * 2)))
+        return Item(trial, regressor, seconds, (magnitude, place, trial.repetition, trial.protocol, seconds))
+
+    denoised = known.get(trial.key)
+    if denoised is not None and not trial.stands(denoised):
+        denoised = None
+    finished = denoised is not None and denoised.status in FINISHED
+    if (trial.key, "") not in seen:
+        seen.add((trial.key, ""))
+        found.states[denoised.status if denoised else "to do"] += 1
+    waiting = []
+    for regressor in trial.run.regressors:
+        mark = (trial.key, key_of({"params": regressor.params, "name": regressor.name}))
+        if mark in seen or (regressors and regressor.name not in regressors):
+            continue
+        seen.add(mark)
+        empty = Item(trial, regressor)
+        if not finished:
+            found.states["to do"] += empty.expected
+            waiting.append(item(regressor, empty.expected))
+            continue
+        scorer = Scorer(trial, regressor)
+        cells = [known.get(key_of(spec)) for spec in empty.specs(denoised)]
+        states = ["to do" if cell is None or not scorer.stands(cell) else cell.status for cell in cells]
+        found.states.update(states)
+        if missing := sum(state not in FINISHED for state in states):
+            waiting.append(item(regressor, missing))
+    ready = finished and (not waiting or trial.run.store.has_arrays(trial.key))
+    if not ready and trial.key not in found.after:
+        found.first.append(item(None, 1))
+    (found.first if ready and trial.key not in found.after else found.after[trial.key]).extend(waiting)
+
+
+class Timings:
+    """Times of stored cells, scaled to others by rows, columns and epochs.
+
+    Parameters
+    ----------
+    cells : iterable of Cell
+    """
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self._noted: dict[tuple[str, str], dict[tuple[str, str], list[tuple[float, float]]]] = {}
+        for cell in cells:
+            if cell.status == "ok":
+                self._learn(cell)
+        self._known = {
+            what: {
+                where: (noted[0][0], median(t / size for size, t in noted)) for where, noted in known.items()
+            }
+            for what, known in self._noted.items()
+        }
+        self._trained: set[tuple[Any, ...]] = set()
+
+    def of(self, trial: Trial, regressor: Component | None, cells: int) -> tuple[float, bool]:
+        """Seconds that a unit will probably take, and whether they are more than a guess."""
+        spec = trial.run.spec
+        if regressor is None:
+            parts = [("denoise", trial.component)]
+            backbone = trial.backbone
+            if backbone:
+                task = (
+                    spec["dataset"],
+                    spec["sigma"],
+                    trial.protocol,
+                    trial.repetition,
+                    spec["rows"],
+                    backbone.name,
+                )
+                if task not in self._trained:  # trained once for all that it drives
+                    self._trained.add(task)
+                    parts.append(("backbone", backbone))
+        else:
+            parts = [("fit", regressor), *[("score", regressor)] * cells]
+        total, measured = OVERHEAD_S * cells, True
+        for part, component in parts:
+            driver = trial.backbone.name if part == "denoise" and trial.backbone else ""
+            seconds = self._look_up(part, spec, component, driver)
+            measured &= seconds is not None
+            total += _guess(part, component) if seconds is None else seconds
+        return total, measured
+
+    def _look_up(self, part: str, spec: Mapping[str, Any], component: Component, driver: str) -> float | None:
+        size = _size(spec, component.params)
+        known = self._known.get((part, component.name + driver), {})
+        found = known.get((spec["kind"], spec["dataset"]))
+        if found is None:  # what is nearest in size: small ones cost more per row
+            others = [each for (kind, _), each in known.items() if kind == spec["kind"]]
+            found = min(others, key=lambda each: abs(math.log(each[0] / size)), default=None)
+        return None if found is None else found[1] * size
+
+    def _learn(self, cell: Cell) -> None:
+        spec, timings = cell.spec, cell.timings
+        if cell.stage == "denoise":
+            worked = timings["fit_s"] + timings["denoise_s"]
+            whole = cell.provenance.get("seconds", 0.0) - timings["backbone_s"]
+            driven = spec["denoiser"] + (spec["backbone"] or "")
+            self._note("denoise", driven, spec, spec["denoiser_params"], max(worked, whole))
+            if spec["backbone"]:
+                self._note("backbone", spec["backbone"], spec, spec["backbone_params"], timings["backbone_s"])
+        else:
+            self._note("fit", spec["regressor"], spec, spec["regressor_params"], timings["fit_s"])
+            self._note("score", spec["regressor"], spec, spec["regressor_params"], timings["score_s"])
+
+    def _note(
+        self, part: str, name: str, spec: Mapping[str, Any], params: Mapping[str, Any], seconds: float
+    ) -> None:
+        known = self._noted.setdefault((part, name), defaultdict(list))
+        known[spec["kind"], spec["dataset"]].append((_size(spec, params), seconds))
+
+
+def _size(spec: Mapping[str, Any], params: Mapping[str, Any]) -> float:
+    """What times grow with: rows, epochs allowed, columns (the square root: most networks have a fixed width)."""
+    training = params.get("training", {})
+    epochs = params.get("epochs") or params.get("max_epochs") or training.get("epochs") or 1
+    recipe = DATASETS.get(spec["dataset"])
+    return spec["rows"] * (recipe.shape[1] if recipe else 1) ** 0.5 * epochs
+
+
+def _guess(part: str, component: Component) -> float:
+    """Seconds of what was never measured: our networks and what they drive are slow, the rest is not."""
+    slow = component.needs_backbone or "epochs" in component.params or part == "backbone"
+    return {"score": 0.1}.get(part, 30.0 if slow else 1.0)
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    Examples
+    --------
+    >>> duration(42), duration(4000), duration(200000)
+    ('42 s', '1 h 07 min', '2 d 7 h')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

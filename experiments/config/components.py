@@ -1,0 +1,184 @@
+"""What a configuration selects, by name: denoisers, backbones, regressors, the noise model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from experiments.base.errors import BadConfig
+from experiments.config.schema import Config
+from experiments.config.targets import build, parameters_of, resolve
+
+
+@dataclass(frozen=True)
+class Component:
+    """A class and the parameters that a configuration gives it, under the name that tables show.
+
+    Attributes
+    ----------
+    name : str
+    target : str
+        Dotted path of the class.
+    params : dict
+        Its parameters, caps applied.
+    where : str
+        Place in the configuration, for messages.
+    allow : tuple of str
+        Further packages that targets may come from.
+    """
+
+    name: str
+    target: str
+    params: dict[str, Any]
+    where: str
+    allow: tuple[str, ...] = ()
+
+    @property
+    def cls(self) -> type:
+        return resolve(self.target, self.allow)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The parameters that a result depends on: not where files lie, nor how many processes compute it."""
+        return {
+            name: value
+            for name, value in self.params.items()
+            if name not in ("workers", "n_jobs", "model_path")
+        }
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What computes the result: the target's package, and what the class or its network say they use."""
+        network = getattr(self.cls, "network_class", None)
+        return (self.target, *getattr(self.cls, "uses", ()), *getattr(network, "uses", ()))
+
+    @property
+    def needs_backbone(self) -> bool:
+        return bool(getattr(self.cls, "needs_backbone", False))
+
+    def make(self, **extra: Any) -> Any:
+        """Build the object; raises `BadTarget` for parameters that do not exist."""
+        return build({"_target_": self.target, **self.params}, where=self.where, allow=self.allow, **extra)
+
+    def make_estimator(self, seed: int, device: str, threads: int = 1) -> Any:
+        """Build a regressor, with its seed, its threads and, if it is one of ours, its device.
+
+        ``n_jobs: null`` in the configuration means the run's threads.
+        """
+        known = parameters_of(self.cls) or set()
+        given: dict[str, Any] = {"random_state": seed}
+        if self.target.startswith("experiments."):
+            given |= {"device": device, "threads": threads}
+        given = {k: v for k, v in given.items() if k in known and k not in self.params}
+        if "n_jobs" in self.params and self.params["n_jobs"] is None:
+            return replace(self, params={**self.params, "n_jobs": threads}).make(**given)
+        return self.make(**given)
+
+    def under(self, protocol: str, config: Config) -> Component:
+        """The same denoiser with the settings that the protocol asks for, unless the configuration names its own."""
+        if "settings" not in self.params or self.params["settings"] is not None:
+            return self
+        return replace(self, params={**self.params, "settings": config.protocol[protocol].settings})
+
+    def capped(self, **caps: int | None) -> Component:
+        """The same component with each named parameter at most its cap."""
+        params = dict(self.params)
+        for key, cap in caps.items():
+            if cap is not None and isinstance(params.get(key), int):
+                params[key] = min(params[key], cap)
+        return replace(self, params=params)
+
+
+def denoisers_of(config: Config) -> list[Component]:
+    """The selected denoisers, `identity` first: the others are compared with it."""
+    profile = config.profile
+    chosen = [
+        _component(name, node, "denoiser", config).capped(
+            max_epochs=profile.denograd_epochs, epochs=profile.autoencoder_epochs
+        )
+        for name, node in config.denoiser.items()
+    ]
+    for component in chosen:
+        if not all(callable(getattr(component.cls, method, None)) for method in ("skip", "fit", "denoise")):
+            raise BadConfig(f"{component.where} names {component.target}, which is no denoiser")
+        component.under(
+            next(iter(config.protocol)), config
+        ).make()  # a misspelt parameter shows before any work
+    if not any(component.name == "identity" for component in chosen):
+        raise BadConfig(
+            "denoiser must hold 'identity': every Imp% compares with it. "
+            f"Try 'denoiser=[identity,{','.join(c.name for c in chosen)}]'"
+        )
+    return sorted(chosen, key=lambda component: component.name != "identity")
+
+
+def backbones_of(config: Config) -> list[Component]:
+    """The selected backbones that fit the dataset's kind."""
+    chosen = []
+    for name, conf in config.backbone.items():
+        if config.dataset.kind not in conf.kinds:
+            continue
+        training = {**vars(conf.training)}
+        if config.profile.backbone_epochs is not None:
+            training["epochs"] = min(training["epochs"], config.profile.backbone_epochs)
+        component = _component(name, conf.network, "backbone", config)
+        chosen.append(replace(component, params={**component.params, "training": training}))
+    if not chosen:
+        raise BadConfig(
+            f"no selected backbone ({', '.join(config.backbone)}) is made for {config.dataset.kind} data such as "
+            f"{config.dataset.name}: see 'python -m experiments.list'"
+        )
+    return chosen
+
+
+def regressors_of(config: Config) -> list[Component]:
+    """The selected regressors that fit the dataset's kind."""
+    chosen = []
+    for name, conf in config.regressor.items():
+        if config.dataset.kind in conf.kinds:
+            component = _component(name, conf.estimator, "regressor", config)
+            chosen.append(component.capped(epochs=config.profile.regressor_epochs))
+            chosen[-1].make()
+    if not chosen:
+        raise BadConfig(
+            f"no selected regressor ({', '.join(config.regressor)}) is made for {config.dataset.kind} data such as "
+            f"{config.dataset.name}: see 'python -m experiments.list'"
+        )
+    return chosen
+
+
+def noise_of(config: Config) -> Any:
+    """The noise model."""
+    component = _component("noise", config.noise, "noise", config)
+    if not callable(getattr(component.cls, "inject", None)):
+        raise BadConfig(f"noise names {component.target}, which is no noise model")
+    return component.make()
+
+
+def _component(name: str, node: Any, group: str, config: Config) -> Component:
+    where = group if name == group else f"{group}.{name}"
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise BadConfig(
+            f"{where} has no _target_, the class to build. Is '{name}' misspelt? "
+            "See 'python -m experiments.list' for what there is"
+        )
+    params = {key: value for key, value in node.items() if key != "_target_"}
+    component = Component(name, str(node["_target_"]), params, where, tuple(config.allow_targets))
+    return replace(component, params={**_defaults(component), **params})
+
+
+def _defaults(component: Component) -> dict[str, Any]:
+    """Simple defaults of the constructor of one of our own classes: they belong to what identifies a cell."""
+    cls = component.cls
+    if not cls.__module__.startswith(("baselines.", "experiments.", "denograd.")):
+        return {}
+    parameters = inspect.signature(cls).parameters.values()
+    simple = (bool, int, float, str, type(None), list)
+    from_task = ("random_state", "device", "threads", "n_features", "outputs", "window")
+    return {
+        p.name: p.default
+        for p in parameters
+        if p.default is not p.empty and isinstance(p.default, simple) and p.name not in from_task
+    }

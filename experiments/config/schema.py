@@ -1,0 +1,131 @@
+"""The configuration's schema: a key that is not here is an error, not a silent addition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from experiments.base.errors import BadConfig, plain_name
+from experiments.base.resources import machine
+
+PROTOCOLS = {"paper", "deployable"}
+
+
+@dataclass
+class DatasetConf:
+    name: str = MISSING
+    kind: str = MISSING
+    window: int = 24
+
+
+@dataclass
+class ProtocolConf:
+    settings: str = MISSING
+
+
+@dataclass
+class TrainingConf:
+    epochs: int = 100
+    patience: int | None = 15
+    batch_size: int | None = None
+    lr: float = 1e-3
+
+
+@dataclass
+class BackboneConf:
+    kinds: list[str] = MISSING
+    network: dict[str, Any] = MISSING
+    training: TrainingConf = field(default_factory=TrainingConf)
+
+
+@dataclass
+class RegressorConf:
+    kinds: list[str] = MISSING
+    estimator: dict[str, Any] = MISSING
+
+
+@dataclass
+class ProfileConf:
+    name: str = MISSING
+    rows: int | None = None
+    backbone_epochs: int | None = None
+    regressor_epochs: int | None = None
+    denograd_epochs: int | None = None
+    autoencoder_epochs: int | None = None
+
+
+@dataclass
+class Config:
+    """One run. Groups first, then what holds for the whole run."""
+
+    dataset: DatasetConf = field(default_factory=DatasetConf)
+    noise: dict[str, Any] = MISSING
+    protocol: dict[str, ProtocolConf] = MISSING
+    backbone: dict[str, BackboneConf] = MISSING
+    denoiser: dict[str, Any] = MISSING
+    regressor: dict[str, RegressorConf] = MISSING
+    profile: ProfileConf = field(default_factory=ProfileConf)
+
+    campaign: str = "runs"
+    repetitions: int = 1
+    results_dir: str = "results"
+    data_dir: str | None = None
+    device: str = "auto"
+    threads: int = 1
+    keep_arrays: bool = True
+    figure: bool = True
+    fail_fast: bool = False
+    allow_targets: list[str] = field(default_factory=list)
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name ``schema``."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def as_config(node: DictConfig) -> Config:
+    """Resolve a composed configuration and check what the types alone do not say.
+
+    Raises
+    ------
+    BadConfig
+        With the key, its value and the values it may have.
+    """
+    config: Config = OmegaConf.to_object(node)  # type: ignore[assignment]  # the node's type is Config
+    if config.repetitions < 1:
+        raise BadConfig(f"repetitions must be at least 1, got {config.repetitions}")
+    if config.threads < 1:
+        raise BadConfig(f"threads must be at least 1, got {config.threads}")
+    if config.device not in ("auto", "cpu") and not config.device.startswith("cuda"):
+        raise BadConfig(f"device must be auto, cpu or cuda, got '{config.device}'")
+    if config.dataset.window < 1:
+        raise BadConfig(f"dataset.window must be at least 1 time step, got {config.dataset.window}")
+    names = {"campaign": [config.campaign], "profile.name": [config.profile.name]}
+    for group in ("protocol", "backbone", "denoiser", "regressor"):
+        names[group] = list(getattr(config, group))
+    for key, given in names.items():
+        for name in given:
+            plain_name(key, name)
+    if unknown := set(config.protocol) - PROTOCOLS:
+        raise BadConfig(f"protocol must be among {', '.join(sorted(PROTOCOLS))}, got '{unknown.pop()}'")
+    for key, value in vars(config.profile).items():
+        if isinstance(value, int) and value < 1:
+            raise BadConfig(f"profile.{key} must be at least 1, got {value}")
+    return config
+
+
+def threads_fit(threads: int) -> None:
+    """Refuse more threads than this machine, which is to do the work, has cores.
+
+    Raises
+    ------
+    BadConfig
+    """
+    cores = int(machine()["cores"])
+    if threads > cores:
+        raise BadConfig(
+            f"threads={threads} is more than the {cores} cores of this machine: use at most {cores}"
+        )

@@ -1,0 +1,124 @@
+"""From a ``_target_`` in a YAML to an object: only classes of known kinds, only parameters that exist."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.base.errors import HarnessError
+
+ALLOWED = ("denograd", "baselines", "experiments", "torch.nn", "torch.optim", "sklearn", "xgboost")
+"""Packages whose classes a configuration may name."""
+
+
+class BadTarget(HarnessError):
+    """A ``_target_`` that is no class of an allowed kind, or does not take its parameters."""
+
+
+def resolve(target: str, allow: Sequence[str] = ()) -> type:
+    """Find the class that a dotted path names.
+
+    Parameters
+    ----------
+    target : str
+        Such as ``"baselines.kalman.Kalman"``.
+    allow : sequence of str
+        Further packages whose classes are accepted (``allow_targets`` of the configuration).
+
+    Returns
+    -------
+    cls : type
+        Defined (by its own ``__module__``, whatever path led to it) in an allowed package, and a network, an
+        optimiser, an estimator, a denoiser or a noise model.
+
+    Raises
+    ------
+    BadTarget
+        Otherwise. Nothing is called, and no module outside the allowed packages is imported.
+    """
+    packages = (*ALLOWED, *allow)
+    if not _under(target, packages):
+        raise BadTarget(
+            f"_target_ '{target}' lies outside {', '.join(packages)}: if you trust its package, open it with "
+            f"allow_targets=[{target.partition('.')[0]}]"
+        )
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise BadTarget(f"_target_ '{target}' cannot be imported: {error}") from error
+    found = vars(module).get(name)
+    if not inspect.isclass(found):
+        near = difflib.get_close_matches(name, [n for n, o in vars(module).items() if inspect.isclass(o)])
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise BadTarget(f"_target_ '{target}' is not a class.{hint}")
+    if not _under(f"{found.__module__}.", packages):
+        raise BadTarget(
+            f"_target_ '{target}' is defined in {found.__module__}, outside {', '.join(packages)}"
+        )
+    if not _is_component(found):
+        raise BadTarget(
+            f"_target_ '{target}' is neither a network, an optimiser, an estimator, a denoiser nor a noise model"
+        )
+    return found
+
+
+def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = (), **extra: Any) -> Any:
+    """Make the object that a configuration node describes.
+
+    Parameters
+    ----------
+    node : mapping
+        ``_target_`` and the constructor's parameters.
+    where : str
+        The node's place in the configuration, for messages.
+    allow : sequence of str
+        See `resolve`.
+    **extra
+        Further arguments, known only at run time.
+
+    Raises
+    ------
+    BadTarget
+        For a bad target, or a parameter that the constructor does not take (near names are shown).
+    """
+    if "_target_" not in node:
+        raise BadTarget(f"{where} has no _target_: name the class to build")
+    cls = resolve(str(node["_target_"]), allow)
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    known = parameters_of(cls)
+    for key in arguments:
+        if known is not None and key not in known:
+            near = difflib.get_close_matches(key, known)
+            hint = f" Did you mean {' or '.join(near)}?" if near else f" It takes {', '.join(sorted(known))}."
+            raise BadTarget(f"{where}.{key}: {cls.__name__} takes no parameter '{key}'.{hint}")
+    return cls(**arguments, **extra)
+
+
+def parameters_of(cls: type) -> set[str] | None:
+    """Names that a constructor takes; None where it takes any."""
+    if hasattr(cls, "get_params") and hasattr(cls, "_get_param_names"):
+        return (
+            set(cls().get_params()) if cls.__module__.startswith("xgboost") else set(cls._get_param_names())
+        )
+    parameters = inspect.signature(cls).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return {p.name for p in parameters}
+
+
+def _under(path: str, packages: Sequence[str]) -> bool:
+    return any(path.startswith(f"{package}.") for package in packages)
+
+
+def _is_component(cls: type) -> bool:
+    import torch
+    from sklearn.base import BaseEstimator
+
+    if issubclass(cls, torch.nn.Module | torch.optim.Optimizer | BaseEstimator):
+        return True
+    denoiser = all(callable(getattr(cls, name, None)) for name in ("skip", "fit", "denoise"))
+    return denoiser or callable(getattr(cls, "inject", None))

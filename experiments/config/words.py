@@ -1,0 +1,236 @@
+"""Words of a command line: which of them Hydra is handed, and an answer in near names to those it would not take."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from experiments.base.errors import BadConfig, HarnessError, plain_name
+from experiments.base.paths import CONF
+from experiments.config.schema import Config, register
+from experiments.config.targets import parameters_of, resolve
+
+GROUPS = ("dataset", "noise", "protocol", "backbone", "denoiser", "regressor", "profile")
+FOLDER_FLAGS = {"--config-dir", "-cd"}
+VALUE_FLAGS = FOLDER_FLAGS | {"--cfg", "-c", "--info", "-i"}
+FLAGS = VALUE_FLAGS | {"--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version"}
+"""Options of Hydra's own; others replace our configuration, or unpickle a file."""
+
+
+class Refused(HarnessError):
+    """A word that would reach past the run: what Hydra itself calls, or where it writes."""
+
+
+def checked_line(arguments: Sequence[str]) -> list[str]:
+    """A whole command line of ``experiments.run``, each word `checked`, options first.
+
+    Hydra's parser takes the words of a line in one piece: those after an option in their midst it would refuse.
+
+    Raises
+    ------
+    HarnessError
+        For what is refused or does not exist.
+    """
+    folders, before = config_folders(arguments), ""
+    options: list[str] = []
+    words: list[str] = []
+    for word in arguments:
+        if word.startswith("-"):
+            if word.partition("=")[0] not in FLAGS:
+                raise Refused(f"'{word}' is no option of a run: there are {', '.join(sorted(FLAGS))}, --help")
+            options.append(word)
+        elif before in VALUE_FLAGS:
+            options.append(word)
+        else:
+            words.append(checked(word, folders))
+        before = word
+    return [*options, *words]
+
+
+def checked(word: str, folders: Sequence[Path] = ()) -> str:
+    """Accept ``+dataset=ett`` as ``dataset=ett``, and answer an unknown name with the near ones.
+
+    Parameters
+    ----------
+    word : str
+    folders : sequence of Path
+        Where groups have members beside `CONF`.
+    """
+    one = _parsed(word)
+    key = one.key_or_group
+    first = re.split(r"[./]", key)[0]
+    if "hydra" in re.split(r"[./]", f"{key}/{one.package or ''}"):
+        _check_hydra(word, one)
+        return word
+    known = [field.name for field in fields(Config)]
+    groups = {*GROUPS, *(path.name for folder in folders for path in folder.iterdir() if path.is_dir())}
+    if first not in groups.union(known):
+        raise HarnessError(f"unknown key '{first}' in '{word}'. {near(first, groups.union(known))}")
+    if key == "campaign":  # a sweep's own file goes there before its runs are looked at
+        for name in _names(one.value()):
+            plain_name(key, name)
+    if key not in groups:
+        return word
+    choices = choices_of(key, folders)
+    for name in _names(one.value()):
+        if name not in choices:
+            raise HarnessError(f"unknown {key} '{name}'. {near(name, choices)}")
+    return word.lstrip("+") if key in known else word
+
+
+def choices_of(group: str, folders: Sequence[Path] = ()) -> list[str]:
+    """Members of a group, ours and those of further folders."""
+    return sorted({path.stem for folder in (CONF, *folders) for path in (folder / group).glob("*.yaml")})
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The near ones of a name, or all there are."""
+    names = sorted(set(known))
+    found = difflib.get_close_matches(name, names, cutoff=0.5)
+    return f"Did you mean {' or '.join(found)}?" if found else f"There are {', '.join(names)}."
+
+
+def config_folders(arguments: Sequence[str]) -> list[Path]:
+    """Folders that ``--config-dir`` and ``hydra.searchpath`` add to the configuration's.
+
+    Raises
+    ------
+    HarnessError
+        If one is absent, or holds a file that configures Hydra itself.
+    """
+    given: list[str] = []
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        flag, equals, value = word.partition("=")
+        if flag in FOLDER_FLAGS:
+            given.append(value if equals else after)
+        elif flag.lstrip("+") == "hydra.searchpath":
+            given += _names(_parsed(word).value())
+    folders = [Path(each.removeprefix("file://")) for each in given]
+    for folder in folders:
+        if not folder.is_dir():
+            raise HarnessError(f"there is no folder {folder} to read configurations from")
+        for path in sorted(folder.rglob("*.y*ml")):
+            _check_file(path, path.relative_to(folder))
+    return folders
+
+
+def explained(error: Exception, words: Sequence[str]) -> BadConfig:
+    """Hydra's error in our words; of a key that does not exist with the near ones.
+
+    Parameters
+    ----------
+    error : HydraException or OmegaConfBaseException
+    words : sequence of str
+        The command line.
+    """
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    if match and (hint := _misspelt(match[1], words)):
+        return BadConfig(hint)
+    told = [str(each).strip() for each in (error, error.__cause__) if each is not None]
+    return BadConfig("\n".join(dict.fromkeys(told)))
+
+
+def _misspelt(key: str, words: Sequence[str]) -> str | None:
+    """What is wrong with a dotted key, given the groups chosen; None if nothing is."""
+    chosen, allow = [], []
+    for one in (_parsed(word) for word in words if "=" in word and not word.startswith(("-", "~"))):
+        if one.key_or_group in GROUPS:
+            value = next(iter(one.sweep_string_iterator())) if one.is_sweep_override() else None
+            chosen.append(f"{one.key_or_group}={value}" if value else str(one.input_line))
+        elif one.key_or_group == "allow_targets":
+            allow = list(_names(one.value()))
+    if folders := config_folders(words):
+        chosen.append(f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in folders)}]")
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node: Any = compose("config", overrides=chosen)
+    path = key.split(".")
+    for depth, part in enumerate(path):
+        if not OmegaConf.is_dict(node):
+            return f"{'.'.join(path[:depth])} is a value and has no '{part}' ({key})"
+        if part not in node:
+            known, where = {str(name) for name in node}, ".".join(path[:depth])
+            if "_target_" in node:
+                with suppress(HarnessError):
+                    known |= parameters_of(resolve(str(node["_target_"]), allow)) or set()
+                if part in known:
+                    return f"{where} leaves {part} at its default: set it with +{key}=VALUE"
+            return f"there is no '{part}' in {where} ({key}). {near(part, known - {'_target_'})}"
+        node = node[part]
+    return None
+
+
+def _parsed(word: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        first = str(error).splitlines()[0]
+        raise BadConfig(
+            f"'{word}' is no KEY=VALUE: {first}. A value with special characters needs quotes"
+        ) from error
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Names in a group's value: one, a list, or a sweep over them."""
+    if isinstance(value, ChoiceSweep):
+        value = value.list
+    if isinstance(value, list):
+        for each in value:
+            yield from _names(each)
+    elif isinstance(text := getattr(value, "text", value), str | int | float):
+        yield str(text)
+
+
+def _check_hydra(word: str, one: Override) -> None:
+    """Let a word through that chooses or sets a launcher: no other class, no other place to write."""
+    key = one.key_or_group
+    launcher = key.startswith("hydra.launcher.") and "._" not in key
+    if key == "hydra/launcher":
+        launcher = all(re.fullmatch(r"\w+", name) for name in _names(one.value()))
+    plain = (
+        "{" not in word and not one.package
+    )  # neither a dict nor an interpolation, which may hold a _target_
+    if key == "hydra.searchpath":
+        launcher = "pkg:" not in word  # would import a package
+    if not (plain and (launcher or key in ("hydra.verbose", "hydra.mode"))):
+        raise Refused(
+            f"'{word}' is refused: of Hydra itself a command line may set hydra/launcher, plain values of "
+            "hydra.launcher.KEY, hydra.searchpath to folders, hydra.verbose and hydra.mode. Results go to results_dir"
+        )
+
+
+def _check_file(path: Path, inside: Path) -> None:
+    """Refuse a file that would configure Hydra: it could name any class or function to call."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        words = list(_strings(yaml.safe_load(text)))
+    except yaml.YAMLError as error:
+        raise BadConfig(f"{path} is no YAML: {error}") from error
+    words += [line for line in text.splitlines() if line.lstrip().startswith("#") and "@package" in line]
+    if "hydra" in inside.parts or any(re.search(r"(^|[\s/.@])hydra([/.:@]|\s*$)", word) for word in words):
+        raise Refused(f"{path} configures Hydra itself, which only the project's own files may do")
+
+
+def _strings(node: Any) -> Iterator[str]:
+    """Keys of a YAML, and entries of its lists."""
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield str(key)
+            yield from _strings(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from [child] if isinstance(child, str) else _strings(child)

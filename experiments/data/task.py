@@ -1,0 +1,177 @@
+"""A dataset made ready for one protocol: rows split, columns scaled, noise added; the reference kept beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.base.errors import HarnessError
+from experiments.base.seeds import seed_of
+from experiments.data.recipes import Dataset
+from experiments.data.splits import Scaler, Split, split_rows, window_view
+
+
+class TooShort(HarnessError):
+    """Fewer rows than the task needs."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Standardised arrays with noise, and the same without.
+
+    Attributes
+    ----------
+    kind : {"tabular", "series"}
+    window : int
+        Time steps that a model of a series sees.
+    X : (n, d) array
+        Features; of a series the whole frame, the target as channel 0.
+    y : (n,) array
+        Target.
+    clean_X, clean_y : arrays of the same shapes
+        The reference: what was there before noise was added (at sigma 0 the data themselves).
+    split : Split
+        Rows of train, validation and test.
+    target_mean, target_scale : float
+        Undo the target's scaling: ``y * target_scale + target_mean``.
+    sigma : float
+        Level of the injected noise in standard deviations of a column; 0 means none.
+    reached : (c,) array
+        Level that each column of the frame really got in the rows that noise was added to, a table's target
+        being the last one; NaN where none was to be added.
+    hit : (n,) bool array
+        Rows that noise was added to.
+    n_constant : int
+        Columns that were constant in the rows the scaler saw, and got no noise.
+    names : tuple of str
+        Columns of `X`.
+    """
+
+    kind: Any
+    window: int
+    X: np.ndarray
+    y: np.ndarray
+    clean_X: np.ndarray
+    clean_y: np.ndarray
+    split: Split
+    target_mean: float
+    target_scale: float
+    sigma: float
+    reached: np.ndarray
+    hit: np.ndarray
+    n_constant: int
+    names: tuple[str, ...]
+
+    @property
+    def fit_rows(self) -> np.ndarray:
+        """Rows of train and validation: what a deployed denoiser may refine looking both ways."""
+        return np.concatenate([self.split.train, self.split.valid])
+
+    def samples(self, X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets of a model whose targets lie in the given rows.
+
+        Returns
+        -------
+        inputs : (m, d) array, or (m, window, d) view of a series
+            The window of a target may reach back into the part before.
+        targets : (m,) array
+        """
+        if self.kind == "tabular":
+            return X[rows], y[rows]
+        rows = rows[rows >= self.window]
+        first, last = int(rows[0]), int(rows[-1])  # the parts of a series are contiguous
+        return window_view(X, self.window)[first - self.window : last - self.window + 1], y[rows]
+
+
+def used_rows(dataset: Dataset, cap: int | None, repetition: int) -> np.ndarray:
+    """Rows that a capped run uses: the first ones of a series, a seeded draw, in order, of a table."""
+    n = len(dataset.frame)
+    if cap is None or cap >= n:
+        return np.arange(n)
+    if dataset.kind == "series":
+        return np.arange(cap)
+    draw = np.random.default_rng(seed_of("rows", dataset.name, repetition)).permutation(n)[:cap]
+    return np.sort(draw)
+
+
+def prepare(
+    dataset: Dataset, noise: Any, protocol: str, *, repetition: int, window: int, rows: int | None
+) -> Task:
+    """Split, scale, add noise.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    noise : noise model
+        See `experiments.data.noise`.
+    protocol : {"paper", "deployable"}
+        Under ``paper`` the scaler sees all rows, under ``deployable`` the train part alone.
+    repetition : int
+        Names the draws of the split and of the noise.
+    window : int
+        Time steps; ignored for tables.
+    rows : int or None
+        Cap on the rows, see `used_rows`.
+
+    Raises
+    ------
+    TooShort
+        If a series has fewer steps than its window and parts need.
+    """
+    X, y, names = dataset.X_y()
+    chosen = used_rows(dataset, rows, repetition)
+    X, y = X[chosen], y[chosen]
+    series = dataset.kind == "series"
+    frame = X if series else np.column_stack([X, y])
+    target = 0 if series else frame.shape[1] - 1
+
+    split = split_rows(len(frame), dataset.kind, seed_of("split", dataset.name, repetition))
+    if series and len(split.train) <= window:
+        raise TooShort(
+            f"the training part of {dataset.name} has {len(split.train)} steps, its windows {window}: "
+            "use a shorter window (dataset.window=N) or more rows (profile.rows=N)"
+        )
+    if min(len(split.train), len(split.valid), len(split.test)) == 0:
+        raise TooShort(f"{dataset.name} has {len(frame)} rows, too few for train, validation and test parts")
+
+    scaler = Scaler().fit(frame if protocol == "paper" else frame[split.train])
+    if scaler.constant[target]:
+        raise TooShort(
+            f"the target {dataset.target!r} of {dataset.name} does not vary in the {len(chosen)} rows used: "
+            "there is nothing to learn. Use more rows (profile.rows=N)"
+        )
+    clean = scaler.transform(frame)
+    noisy = noise.inject(
+        clean,
+        seed=seed_of("noise", dataset.name, type(noise).__name__, repetition),
+        constant=scaler.constant,
+        target_column=target,
+        kind=dataset.kind,
+    )
+
+    spared = scaler.constant | ~np.where(np.arange(frame.shape[1]) == target, noise.target, noise.features)
+
+    def part(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        features = values if series else np.ascontiguousarray(values[:, :-1])
+        return features, values[:, target].copy()
+
+    noisy_X, noisy_y = part(noisy.values)
+    clean_X, clean_y = part(clean)
+    return Task(
+        kind=dataset.kind,
+        window=window,
+        X=noisy_X,
+        y=noisy_y,
+        clean_X=clean_X,
+        clean_y=clean_y,
+        split=split,
+        target_mean=float(scaler.mean[target]),
+        target_scale=float(scaler.scale[target]),
+        sigma=float(noise.sigma),
+        reached=np.where(spared, np.nan, noisy.sigma),
+        hit=noisy.hit,
+        n_constant=noisy.n_constant,
+        names=tuple(names),
+    )

@@ -1,0 +1,385 @@
+"""DenoGrad as the harness sees it: its rules behind the interface of every other denoiser."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import torch
+
+from baselines.base import Array, Denoised, NotApplicable, Problem, stack, unstack
+from denograd import DenoGrad, NoiseLevelMissing
+from denograd.map.blind_spot import BlindSpot
+from denograd.map.error_scale import LEAST_SHARE
+from denograd.map.refine import Solver, refine
+from denograd.map.solve import one_step
+from experiments.data.splits import window_view
+from experiments.models.estimators import as_tensor
+from experiments.models.training import predict
+
+Refine = Literal["both", "features", "target"]
+Rule = Literal["fixed", "gauss_newton", "global"]
+Level = Literal["known", "blind_spot", "wavelet"]
+
+TRAILING = (401, 100)
+"""Steps over which a forecast's recent squared error is averaged."""
+
+
+class DenoGradRule:
+    """One of the published update rules, driven by the pipeline's backbone.
+
+    The rule refines the rows it is given, features and target together, so it has no form for features alone
+    and none that spares the future of a series.
+
+    Parameters
+    ----------
+    rule : {"fixed", "gauss_newton", "global"}
+    refine : {"both", "features", "target"}
+        ``features`` holds the target during the run; ``target`` keeps only the target of the joint run.
+    nrr, nr_threshold, max_epochs, batch_size, lam, lr, eta_x, eta_y, tol
+        Parameters of the rule, see `denograd.DenoGrad.transform`; None leaves the rule's own default.
+    """
+
+    needs_backbone = True
+    features_only = False
+    causal = False
+    sequential = False
+
+    def __init__(
+        self,
+        rule: Rule = "fixed",
+        refine: Refine = "both",
+        nrr: float | None = None,
+        nr_threshold: float | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        lam: float | None = None,
+        lr: float | None = None,
+        eta_x: float | None = None,
+        eta_y: float | None = None,
+        tol: float | None = None,
+    ) -> None:
+        if refine not in get_args(Refine):
+            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
+        self.rule = rule
+        self.refine = refine
+        options: dict[str, Any] = {
+            "nrr": nrr,
+            "nr_threshold": nr_threshold,
+            "max_epochs": max_epochs,
+            "batch_size": batch_size,
+            "lam": lam,
+            "lr": lr,
+            "eta_x": eta_x,
+            "eta_y": eta_y,
+            "tol": tol,
+        }
+        self.options = {name: value for name, value in options.items() if value is not None}
+        self._problem: Problem | None = None
+
+    def skip(self, problem: Problem) -> str | None:
+        """The global rule is defined for series."""
+        if self.rule == "global" and problem.kind == "tabular":
+            return "the rule 'global' refines a series as one; a table has no windows that share values"
+        return None
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Take the trained backbone; the rule itself learns nothing."""
+        if problem.backbone is None:
+            raise ValueError("DenoGrad needs a trained backbone: problem.backbone is None")
+        self._problem = problem
+        self._backbone = problem.backbone()
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine the rows of `X`, and of `y` or, in a series, of channel 0 apart from the frame."""
+        if self._problem is None:
+            raise RuntimeError("fit the denoiser before it denoises")
+        if causal:
+            raise ValueError(f"the rule '{self.rule}' looks both ways: it has no causal pass")
+        series = self._problem.kind == "series"
+        target = X[:, 0].copy() if y is None else y
+        windows: dict[str, Any] = {"is_ts": True, "window_size": self._problem.window} if series else {}
+        method = DenoGrad(self._backbone.module, torch.nn.MSELoss()).fit(X, target, **windows)
+        refined_X, refined_y, _, _ = method.transform(
+            rule=self.rule,
+            denoise_y=self.refine != "features",
+            save_gradients=False,
+            **self.options,
+        )
+        return Denoised(
+            X.copy() if self.refine == "target" else refined_X,
+            refined_y.reshape(len(X)),
+            {"history": method.history_},
+        )
+
+
+class _Levelled:
+    """What the forms of the rule `map` share: a noise level, and what may move."""
+
+    levels: tuple[str, ...] = get_args(Level)
+
+    def __init__(self, sigma: Level | float, refine: Refine) -> None:
+        if refine not in get_args(Refine):
+            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
+        if sigma not in self.levels and not (isinstance(sigma, int | float) and sigma > 0):
+            raise ValueError(f"sigma must be positive or one of {', '.join(self.levels)}, got {sigma!r}")
+        self.sigma = sigma
+        self.refine = refine
+        self._problem = Problem()
+
+    def skip(self, problem: Problem) -> str | None:
+        """Without a noise level there is nothing to weigh the backbone against."""
+        given = problem.levels if problem.levels is not None else [problem.sigma, problem.sigma_target]
+        if self.sigma == "known" and not any(given):
+            return "no noise level: none was injected and none is given"
+        if self.sigma == "wavelet" and problem.kind == "tabular":
+            return "a noise level can be estimated from wavelets in a series only"
+        return None
+
+    def _level(self, columns: int, has_target: bool) -> Array | str:
+        """Noise level of every column, 0 holding it; or how to estimate it."""
+        problem, series = self._problem, self._problem.kind == "series"
+        if self.sigma == "known" and problem.levels is not None:
+            level = problem.levels[:columns].copy()  # without the target of a table, if that is not there
+            if self.refine != "both":
+                is_target = np.arange(columns) == (0 if series else len(problem.levels) - 1)
+                level[is_target == (self.refine == "features")] = 0.0
+            return level
+        if self.sigma == "known":
+            features, target = problem.sigma or 0.0, problem.sigma_target
+            target = features if target is None else target
+        elif isinstance(self.sigma, str):
+            return self.sigma
+        else:
+            features = target = float(self.sigma)
+        level = np.full(columns, 0.0 if self.refine == "target" else features)
+        if series or has_target:
+            level[0 if series else -1] = 0.0 if self.refine == "features" else target
+        return level
+
+
+@contextmanager
+def _estimating() -> Iterator[None]:
+    """Let an estimated level pass in silence (the denoiser's name says so), one that cannot be had end the cell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except NoiseLevelMissing as error:
+            raise NotApplicable(str(error)) from error
+
+
+class DenoGradMap(_Levelled):
+    """The rule `map` with its blind-spot backbone, which it trains itself.
+
+    Parameters
+    ----------
+    sigma : "known", "blind_spot", "wavelet" or float
+        Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
+        the denoiser is skipped where there is none; "blind_spot" and "wavelet" (series) estimate it.
+    refine : {"both", "features", "target"}
+        What may move.
+    solver : {"lbfgs", "one_step"}
+    max_epochs : int
+        Iterations of L-BFGS.
+    """
+
+    features_only = True
+    causal = False
+    sequential = False
+
+    def __init__(
+        self,
+        sigma: Level | float = "known",
+        refine: Refine = "both",
+        solver: Solver = "lbfgs",
+        max_epochs: int = 40,
+    ) -> None:
+        super().__init__(sigma, refine)
+        self.solver = solver
+        self.max_epochs = max_epochs
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Train the blind-spot backbone on the rows of `X` (and of `y`)."""
+        frame = stack(X, y)
+        self._problem = problem
+        self._fitted_rows = frame
+        self._blind = BlindSpot(problem.kind, verbose=True).fit(frame, seed=seed)
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine rows, the fitted ones with models that were not trained on them."""
+        if causal:
+            raise ValueError("a blind-spot backbone looks both ways: it has no causal pass")
+        frame = stack(X, y)
+        n = len(self._fitted_rows)
+        again = len(frame) >= n and np.array_equal(frame[:n], self._fitted_rows)
+        level = self._level(frame.shape[1], y is not None)
+        with _estimating():
+            found = refine(
+                self._blind,
+                frame,
+                level,
+                fitted_rows=n if again else 0,
+                solver=self.solver,
+                max_iter=self.max_epochs,
+                verbose=True,
+            )
+        info = {
+            "history": found.history,
+            "iterations": found.iterations,
+            "evaluations": found.evaluations,
+            # A row that the backbone cannot explain hardly moves: not the displacement finds it but the residual.
+            "score": found.score,
+            "sigma_used": found.sigma.round(6).tolist()
+            if len(found.sigma) <= 32
+            else float(found.sigma.max()),
+        }
+        return unstack(found.values.astype(np.result_type(frame, np.float16), copy=False), y, info)
+
+
+class DenoGradMapBackbone(_Levelled):
+    """The rule `map` driven by the pipeline's backbone, as the published rules are.
+
+    On a table the backbone predicts the target from the features, so features move only as far as they explain the
+    target; on a series it forecasts every channel. Its residual on the rows that it was trained on looks better than
+    it is (`folds`).
+
+    Parameters
+    ----------
+    sigma : "known", "blind_spot", "wavelet" or float
+        As in `DenoGradMap`.
+    refine : {"both", "features", "target"}
+        What may move.
+    solver : {"lbfgs", "one_step"}
+    max_epochs : int
+        Iterations of L-BFGS.
+    folds : int or None
+        Train so many copies of the backbone anew, each to refine the part that it has not seen; None takes the
+        backbone as it is.
+    """
+
+    needs_backbone = True
+    backbone_outputs = "all"
+    features_only = False
+    causal = False
+    sequential = False
+
+    def __init__(
+        self,
+        sigma: Level | float = "known",
+        refine: Refine = "both",
+        solver: Solver = "lbfgs",
+        max_epochs: int = 40,
+        folds: int | None = None,
+    ) -> None:
+        super().__init__(sigma, refine)
+        self.options: dict[str, Any] = {
+            "solver": solver,
+            "max_epochs": max_epochs if solver == "lbfgs" else None,
+            "folds": folds,
+        }
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Take the trained backbone; the rule itself learns nothing."""
+        if problem.backbone is None:
+            raise ValueError("DenoGrad needs a trained backbone: problem.backbone is None")
+        self._problem = problem
+        self._backbone = problem.backbone("all")
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine the rows of `X` and the target, which in a series is channel 0."""
+        if causal:
+            raise ValueError("the rule 'map' looks both ways: it has no causal pass")
+        method = DenoGrad(self._backbone.module, torch.nn.MSELoss())
+        if self._problem.kind == "series":
+            frame = stack(X, y)
+            method.fit(
+                frame, is_ts=True, window_size=self._problem.window, target_cols=list(range(frame.shape[1]))
+            )
+        else:
+            if y is None:
+                raise ValueError("the backbone of a table predicts the target, which is not there")
+            frame = stack(X, y)
+            method.fit(X, y)
+        with _estimating():
+            refined_X, refined_y, _, _ = method.transform(
+                rule="map", sigma=self._level(frame.shape[1], has_target=True), **self.options
+            )
+        info = {"history": method.history_}
+        if self._problem.kind == "series":
+            return unstack(refined_X, y, info)
+        return Denoised(refined_X, refined_y.reshape(len(X)), info)
+
+
+class DenoGradMapForecast(_Levelled):
+    """The rule `map` in closed form with a forecasting backbone: no value sees its own future.
+
+    The backbone predicts every channel of a step from the window before it. With r forecast minus value, V the
+    mean of r^2 on the validation part, V(t) the largest of V and the means of the last 401 and the last 100 r^2,
+    and ``s^2 = max(V(t) - sigma^2, V(t) / 10)``, a value moves by
+    ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``. A drifting series makes a backbone worse with
+    time, and a step harms where the true V exceeds twice the one it reckons with: the mean over 401 steps alone
+    is that late.
+
+    Parameters
+    ----------
+    sigma : "known" or float
+        Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
+        the denoiser is skipped where there is none.
+    refine : {"both", "features", "target"}
+        What may move.
+    """
+
+    levels = ("known",)
+    needs_backbone = True
+    backbone_outputs = "all"
+    features_only = False
+    causal = True
+    sequential = True
+
+    def __init__(self, sigma: Literal["known"] | float = "known", refine: Refine = "both") -> None:
+        super().__init__(sigma, refine)
+
+    def skip(self, problem: Problem) -> str | None:
+        """A table has no past, and without a noise level there is nothing to weigh the forecast against."""
+        if problem.kind == "tabular":
+            return "a table has no past to forecast from"
+        return super().skip(problem)
+
+    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
+        """Take the backbone that forecasts all channels, and its error on the validation part."""
+        if problem.backbone is None:
+            raise ValueError("a forecasting backbone is needed: problem.backbone is None")
+        self._problem = problem
+        self._backbone = problem.backbone("all")
+        self._mse = problem.backbone.valid_mse("all")  # type: ignore[attr-defined]  # the harness's provider
+        return self
+
+    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
+        """Refine the steps of `X`; the first window has no forecast and stays."""
+        X, window = stack(X, y), self._problem.window
+        residual = predict(self._backbone.module, as_tensor(window_view(X, window))).numpy() - X[window:]
+        variance = np.maximum.reduce(
+            [np.broadcast_to(self._mse, residual.shape), *(trailing_mean(residual**2, n) for n in TRAILING)]
+        )
+        sigma = np.minimum(self._level(X.shape[1], True), np.sqrt((1 - LEAST_SHARE) * variance))
+        scale = np.sqrt(np.maximum(variance - sigma**2, LEAST_SHARE * variance))
+        refined = X.copy()
+        refined[window:] += np.where(
+            scale > 0, one_step(residual, np.where(scale > 0, scale, 1.0), sigma), 0.0
+        )
+        return unstack(refined, y)
+
+
+def trailing_mean(values: Array, steps: int, least: int = 100) -> Array:
+    """Mean of the last `steps` rows, the row itself among them; 0 where there are fewer than `least` so far."""
+    total = np.cumsum(values, axis=0, dtype=float)
+    count = np.minimum(np.arange(1, len(values) + 1), steps)[:, None]
+    total[steps:] -= total[:-steps].copy()
+    return np.where(count >= least, total / count, 0.0)

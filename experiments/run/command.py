@@ -1,0 +1,165 @@
+"""``python -m experiments.run``: one dataset from file to finished table, or a sweep of them with ``-m``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.base.errors import HarnessError
+from experiments.base.paths import CONF
+from experiments.config.schema import Config, as_config, register, threads_fit
+from experiments.config.words import GROUPS, checked_line, choices_of, config_folders, explained
+from experiments.run.outcome import write_outcome
+from experiments.run.trial import Run
+from experiments.store.cell import Cell
+from experiments.store.files import Store
+
+HELP = """Refine a dataset with every selected denoiser and measure what it is worth.
+
+Examples
+  python -m experiments.run +dataset=ett profile=quick
+  python -m experiments.run dataset=parkinsons noise.sigma=0.2 'denoiser=[identity,denograd_fixed,pca]'
+  python -m experiments.run -m +dataset=diabetes,nasdaq noise=none,gaussian
+
+Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]'; `python -m experiments.list` explains each)
+{groups}
+
+Options (override with KEY=VALUE; `--cfg job` shows the values in force)
+  campaign=runs        folder under results_dir that keeps the cells; a second call computes what is missing
+  repetitions=1        each draws its own split and noise
+  results_dir=results  where results go
+  data_dir=PATH        a folder that already has the data files (or the variable DENOGRAD_DATA)
+  device=auto          auto, cpu or cuda
+  threads=1            per process; at most the cores
+  keep_arrays=true     keep the refined data beside the cells
+  figure=true          draw the run's figure
+  fail_fast=false      stop at the first failing cell and show its traceback
+  allow_targets=[]     further packages whose classes a _target_ may name
+  noise.sigma=0.05     level of the noise in standard deviations of a column
+  profile.rows=N       cap the rows; profile.*_epochs cap the epochs
+  -m                   sweep over comma-separated values
+  --cfg job            print the configuration and stop
+  --config-dir PATH    a folder with further members of the groups, such as PATH/denoiser/halve.yaml
+"""
+_exit_code = 0
+
+
+class CellsFailed(HarnessError):
+    """The run is through, but not every cell succeeded."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run what the command line says.
+
+    Returns
+    -------
+    code : int
+        0 if every cell is there, 1 if one failed or the input was bad, 130 after Ctrl-C.
+    """
+    global _exit_code
+    _exit_code = 0
+    arguments = sys.argv[1:] if argv is None else argv
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # it then raises, where it would print and exit
+    try:
+        if not (CONF / "config.yaml").is_file():
+            raise HarnessError(
+                f"no configuration in {CONF}: the harness runs from a checkout of the project, which holds conf/"
+            )
+        if {"-h", "--help"} & set(arguments):
+            print(help_text(arguments), end="")
+            return 0
+        sys.argv = [sys.argv[0], *checked_line(arguments)]
+        register()
+        try:
+            _hydra_main()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explained(error, arguments) from error
+    except HarnessError as error:
+        if not _exit_code:  # a run of a sweep has told it already
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. Finished cells are stored; the same command goes on from there.", file=sys.stderr)
+        return 130
+    return _exit_code
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def _hydra_main(node: DictConfig) -> None:
+    global _exit_code
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    try:
+        run_once(as_config(node))
+    except HarnessError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        _exit_code = 1
+        if sweep:
+            raise  # the launcher may run this in another process, where the exit code is lost
+
+
+def run_once(config: Config) -> None:
+    """Execute one run and write its tables and its figure.
+
+    Raises
+    ------
+    CellsFailed
+        If a cell failed; all of them are named.
+    HarnessError
+        For bad input.
+    """
+    threads_fit(config.threads)
+    store = Store(Path(config.results_dir) / config.campaign)
+    run = Run(config, store)
+    cells = run.execute()
+    write_outcome(run, cells)
+    failed = [cell for cell in cells if cell.status in ("failed", "timeout")]
+    if failed:
+        raise CellsFailed(
+            f"{len(failed)} of {len(cells)} cells failed; the next call tries them again:\n{listed(failed)}"
+        )
+
+
+def help_text(arguments: Sequence[str]) -> str:
+    """What ``--help`` prints, the groups' members with it."""
+    folders = config_folders(arguments)
+    lines = [
+        textwrap.fill(
+            ", ".join(choices_of(group, folders)),
+            100,
+            initial_indent=f"  {group:10s} ",
+            subsequent_indent=" " * 13,
+        )
+        for group in GROUPS
+    ]
+    return HELP.replace("{groups}", "\n".join(lines))
+
+
+def listed(failed: list[Cell]) -> str:
+    """Every failed cell, those with the same reason together."""
+    by_reason: dict[str, list[Cell]] = {}
+    for cell in failed:
+        by_reason.setdefault((cell.reason or "no reason").strip().splitlines()[-1], []).append(cell)
+    lines = []
+    for reason, cells in by_reason.items():
+        lines.append(f"  {reason}")
+        for cell in cells:
+            spec = cell.spec
+            axes = (
+                spec["dataset"],
+                spec["protocol"],
+                spec["denoiser"],
+                spec.get("regressor"),
+                spec.get("variant"),
+            )
+            lines.append(f"    {' / '.join(axis for axis in axes if axis)} ({cell.key[:12]})")
+    return "\n".join(lines)

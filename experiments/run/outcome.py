@@ -1,0 +1,122 @@
+"""The end of a run: its tables on screen and on disk, and one figure."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.data.task import Task
+from experiments.report import render
+from experiments.report.figures import overlay_figure, save
+from experiments.report.tables import error_tables, run_tables
+from experiments.run.trial import Run
+from experiments.store.cell import Cell
+from experiments.store.files import write_atomically, writing
+
+
+def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
+    """Print the tables of a run and write them, those of the errors and the figure, beside its cells."""
+    folder = run.store.root / "outcomes" / _folder(run)
+    shown = run_tables(cells)
+    written: list[Path] = []
+    for table in shown:
+        print(render.text(table, ansi=sys.stdout.isatty()))
+    for table in (*shown, *error_tables(cells)):
+        for suffix, text in (("csv", render.csv(table)), ("md", render.markdown(table))):
+            path = folder / f"{table.name}.{suffix}"
+            write_atomically(path, text.encode())
+            written.append(path)
+    if run.config.figure:
+        written += _draw(run, cells, folder)
+    finished = sum(cell.status == "ok" for cell in cells)
+    print(
+        f"{len(cells)} cells ({run.computed} computed now, {finished} finished) in {run.store.root / 'cells'}"
+    )
+    print(f"Tables and figure in {folder}: {', '.join(path.name for path in written)}")
+
+
+def _folder(run: Run) -> str:
+    spec = run.spec
+    noise = spec["noise"] if spec["noise"] == "none" else f"{spec['noise']}_{spec['sigma']:g}"
+    return f"{spec['dataset']}_{noise}_{run.config.profile.name}"
+
+
+def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
+    """What each method made of the data: one figure per protocol, drawn anew if it is not one of these cells.
+
+    Beside it lie their keys.
+    """
+    paths: list[Path] = []
+    for protocol in run.config.protocol:
+        shown = _labelled(cells, protocol)
+        stem = folder / f"denoised_{protocol}"
+        *drawn, keys = (folder / f"{stem.name}{suffix}" for suffix in (".png", ".pdf", ".keys"))
+        listed = "".join(f"{cell.key} {label}\n" for label, cell in shown.items())
+        known = not run.computed and keys.is_file() and keys.read_text() == listed
+        if known and all(path.is_file() for path in drawn):
+            paths += drawn
+            continue
+        refined: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for label, cell in shown.items():
+            if arrays := run.store.load_arrays(cell.key):
+                refined[label] = (arrays["X"], arrays["y"])
+        with writing(stem):
+            for path in (keys, *drawn):
+                path.unlink(missing_ok=True)  # of other cells
+            if refined:
+                paths += run_figure(run.task(protocol, 0), refined, protocol, stem)
+                write_atomically(keys, listed.encode())
+    return paths
+
+
+def run_figure(
+    task: Task, refined: Mapping[str, tuple[np.ndarray, np.ndarray]], protocol: str, stem: Path
+) -> list[Path]:
+    """Draw what each denoiser made of a task's rows (under ``deployable``, of its train rows), and save it.
+
+    Parameters
+    ----------
+    task : Task
+    refined : dict
+        Refined features (n, d) and target (n,) by denoiser.
+    protocol : str
+    stem : Path
+        The files' name without ending.
+
+    Returns
+    -------
+    paths : list of Path
+        The png and the pdf.
+    """
+    rows = task.split.train if protocol == "deployable" else np.arange(len(task.y))
+    target = task.names[0] if task.kind == "series" else "target"
+    figure = overlay_figure(
+        {name: np.column_stack(parts)[rows] for name, parts in refined.items()},
+        np.column_stack([task.X, task.y])[rows],
+        np.column_stack([task.clean_X, task.clean_y])[rows] if task.sigma else None,
+        kind=task.kind,
+        columns=[*task.names, target],
+        title=f"{protocol}, sigma {task.sigma:g}",
+    )
+    return save(figure, stem)
+
+
+def _labelled(cells: Sequence[Cell], protocol: str) -> dict[str, Cell]:
+    """The denoisers' cells of the first repetition; the backbone is named where there are several."""
+    mine = [
+        cell
+        for cell in cells
+        if cell.stage == "denoise"
+        and cell.status == "ok"
+        and (cell.spec["protocol"], cell.spec["repetition"]) == (protocol, 0)
+    ]
+    times = Counter(cell.spec["denoiser"] for cell in mine)
+    return {
+        f"{name} ({cell.spec['backbone']})" if times[name] > 1 else name: cell
+        for cell in mine
+        if (name := cell.spec["denoiser"])
+    }

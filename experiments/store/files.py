@@ -1,0 +1,165 @@
+"""Cells on disk, one file each. A file is complete or absent: it is written aside and renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from experiments.base.errors import HarnessError
+from experiments.store.cell import Cell, SchemaMismatch
+
+FINISHED = ("ok", "skipped")
+"""States that are not computed again."""
+
+
+class StoreError(HarnessError):
+    """The results folder cannot be used: not writable, or full."""
+
+
+class Store:
+    """A campaign's folder: ``cells/``, and beside them the caches ``arrays/`` and ``backbones/``.
+
+    Parameters
+    ----------
+    root : Path
+        The campaign's folder, made if absent.
+    read_only : bool
+        Neither make nor write anything.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
+        self.root = Path(root)
+        self._reopened: set[str] = set()
+        if read_only:
+            return
+        try:
+            for part in ("cells", "arrays", "backbones"):
+                (self.root / part).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "cells"):
+                pass
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to the results folder {self.root}: {error.strerror}. Mend its permissions, or "
+                "name another one with results_dir=PATH"
+            ) from error
+
+    def cell_path(self, key: str) -> Path:
+        return self.root / "cells" / key[:2] / f"{key}.json"
+
+    def backbone_path(self, key: str) -> Path:
+        return self.root / "backbones" / f"{key}.pt"
+
+    def get(self, key: str) -> Cell | None:
+        """The stored cell, or None where there is none that can be read."""
+        return read_cell(self.cell_path(key))
+
+    def finished(self, key: str) -> Cell | None:
+        """The stored cell if it needs no further work."""
+        cell = self.get(key)
+        if cell is None or cell.status not in FINISHED:
+            return None
+        return None if cell.status == "skipped" and key in self._reopened else cell
+
+    def reopen(self, key: str) -> None:
+        """Have this object take a skipped cell for an unfinished one until it is stored anew."""
+        self._reopened.add(key)
+
+    def put(self, cell: Cell) -> None:
+        """Store a cell; a finished one is never replaced by an unfinished one."""
+        if cell.status not in FINISHED and self.finished(cell.key):
+            return
+        write_atomically(self.cell_path(cell.key), cell.to_json().encode())
+        self._reopened.discard(cell.key)
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells that can be read, in the order of their keys."""
+        for path in sorted((self.root / "cells").glob("*/*.json")):
+            cell = read_cell(path)
+            if cell is not None:
+                yield cell
+
+    def save_arrays(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        write_atomically(self.root / "arrays" / f"{key}.npz", buffer.getbuffer())
+
+    def load_arrays(self, key: str) -> dict[str, np.ndarray] | None:
+        """The arrays cached beside a cell; None where they are absent or damaged."""
+        try:
+            with (
+                (self.root / "arrays" / f"{key}.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                return {name: archive[name] for name in archive.files}
+        except Exception:  # torn archives raise half a dozen types; a cache that cannot be read is no cache
+            return None
+
+    def has_arrays(self, key: str) -> bool:
+        return (self.root / "arrays" / f"{key}.npz").is_file()
+
+    def drop_arrays(self, key: str) -> None:
+        (self.root / "arrays" / f"{key}.npz").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing a file into a `StoreError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}. What is stored is safe; mend this (free space, "
+            "permissions, results_dir=PATH) and run the same command again"
+        ) from error
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so that a reader, a crash or a second writer sees all of it or nothing.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full, or the folder cannot be written. What was there before is still there.
+    """
+    name = None
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            if name:
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
+            raise
+
+
+def read_cell(path: Path) -> Cell | None:
+    """The cell of a file; None if it is absent, torn or not a cell."""
+    try:
+        text = path.read_text()
+    except OSError:
+        return None
+    try:
+        cell = Cell.from_json(text)
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{path}: {error}") from error
+    except (ValueError, TypeError):
+        return None  # torn or foreign: computed anew
+    return cell if cell.key == path.stem else None

@@ -1,0 +1,430 @@
+"""A report from made-up cells: complete, rebuilt from the archive alone, every number from cells."""
+
+import errno
+import html
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from benchmarks import fake
+from experiments.report import command as report
+from experiments.report import verdicts
+from experiments.report.results import results
+from experiments.store import archive
+from experiments.store.cell import SCHEMA
+from experiments.store.files import Store
+from experiments.store.frame import frame
+
+DATASETS = ("ett", "parkinsons", "wth", "house_prices", "microsoft_stock", "nasdaq")
+
+
+def write(folder, cells):
+    store = Store(folder)
+    for cell in cells:
+        store.put(cell)
+    return folder
+
+
+def small(**options):
+    return list(
+        fake.cells(
+            **(
+                {
+                    "datasets": ("ett", "parkinsons"),
+                    "sigmas": (0.0, 0.05),
+                    "repetitions": 1,
+                    "regressors": ("ridge", "xgboost"),
+                }
+                | options
+            )
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    """A reported campaign with a failure and a skip in it; not to be changed."""
+    folder = tmp_path_factory.mktemp("results") / "made-up"
+    there = {"datasets": ("ett", "parkinsons", "wth", "nasdaq")}
+    cells = small(protocols=("paper",), sigmas=(0.0,), **there) + small(
+        protocols=("deployable",), sigmas=(0.05,), **there
+    )
+    for i, cell in enumerate(cells):
+        if cell.spec["dataset"] != "ett":
+            continue
+        if cell.stage == "denoise" and cell.spec["denoiser"] == "emd":
+            cells[i] = replace(
+                cell, status="failed", reason="Traceback\nValueError: <boom> & more", metrics={}
+            )
+        if cell.spec.get("regressor") == "xgboost" and cell.spec["denoiser"] == "pca":
+            cells[i] = replace(cell, status="skipped", reason="no licence", metrics={})
+    write(folder, cells)
+    report.write_report(folder)
+    return folder
+
+
+@pytest.mark.parametrize("what", ["cells.parquet", "tables", "figures", "report.html"])
+def test_a_report_that_cannot_be_written_names_the_file(tmp_path, capsys, what):
+    folder = write(tmp_path / "made-up", small(protocols=("paper",), sigmas=(0.0,)))
+    if what in ("tables", "figures"):
+        (folder / what).write_text("a file where a folder should be")
+    else:
+        (folder / what).mkdir()
+    assert report.main(["campaign=made-up", f"results_dir={tmp_path}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"StoreError: cannot write {folder / what}")
+    assert "run the same command again" in error
+    assert not list(folder.rglob("*.part"))
+
+
+def test_a_disk_that_is_full_at_a_table_or_a_figure(tmp_path, monkeypatch, capsys):
+    def refuse(self, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(tmp_path / "made-up", small(protocols=("paper",), sigmas=(0.0,)))
+    for method in ("pathlib.Path.write_text", "matplotlib.figure.Figure.savefig"):
+        with monkeypatch.context() as patch:
+            patch.setattr(method, refuse)
+            assert report.main(["campaign=made-up", f"results_dir={tmp_path}"]) == 1
+        assert "StoreError: cannot write" in (error := capsys.readouterr().err)
+        assert "No space left on device" in error
+
+
+def test_campaigns_at_hand_are_named_also_those_of_an_archive_alone(tmp_path, capsys):
+    write(tmp_path / "fresh", [])
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / archive.ARCHIVE).touch()
+    (tmp_path / "none").mkdir()
+    assert report.main(["campaign=nowhere", f"results_dir={tmp_path}"]) == 1
+    assert "Campaigns there: fresh, published." in capsys.readouterr().err
+
+
+def test_everything_is_written_and_linked(campaign):
+    text = (campaign / "report.md").read_text()
+    links = re.findall(r"\]\(((?:tables|figures)/[^)]+)\)", text)
+    assert len(links) > 20
+    assert [link for link in links if not (campaign / link).is_file()] == []
+    for form in (".csv", ".md", ".tex"):
+        assert (campaign / "tables" / f"imp_mean_paper_0{form}").stat().st_size
+    for picture in (
+        "ranks_paper_0",
+        "pareto_deployable_gaussian_0.05",
+        "spread_paper_0",
+        "convergence_paper",
+    ):
+        assert (campaign / "figures" / f"{picture}.pdf").is_file()
+    for heading in (
+        "Paper versus ours",
+        "Recovery against sigma",
+        "Provenance",
+        "Cells that failed or were skipped",
+    ):
+        assert f"## {heading}" in text
+
+
+def test_failures_and_skips_are_listed_with_their_reasons(campaign):
+    rows = pd.read_csv(campaign / "tables" / "unfinished.csv")
+    assert set(rows["reason"]) == {"ValueError: <boom> & more", "no licence"}
+    assert "&lt;boom&gt; &amp; more" in (campaign / "report.html").read_text()
+
+
+def test_the_page_needs_nothing_else(campaign):
+    page = (campaign / "report.html").read_text()
+    outside = [
+        link for link in re.findall(r'(?:src|href)="([^"]+)"', page) if not link.startswith(("data:", "#"))
+    ]
+    assert outside == []
+    assert page.count("<table") == page.count("</table>") > 10
+
+
+def test_the_archive_alone_gives_the_same_report(campaign, tmp_path):
+    copy = tmp_path / "made-up"
+    copy.mkdir()
+    shutil.copy(campaign / "cells.parquet", copy)
+    report.write_report(copy)
+    for name in (
+        "report.md",
+        "report.html",
+        "cells.parquet",
+        "tables/imp_mean_paper_0.tex",
+        "figures/ranks_paper_0.png",
+    ):
+        assert (copy / name).read_bytes() == (campaign / name).read_bytes(), name
+
+
+def test_a_changed_cell_moves_tables_and_prose(tmp_path):
+    before = small(sigmas=(0.0,), datasets=("ett", "nasdaq"))
+    after = [
+        replace(c, metrics={**c.metrics, "mse": 3 * c.metrics["mse"]})
+        if c.stage == "score" and c.spec["denoiser"] == "denograd_fixed" and c.spec["dataset"] == "ett"
+        else c
+        for c in before
+    ]
+    texts = []
+    for name, cells in (("a", before), ("b", after)):
+        folder = write(tmp_path / name / "made-up", cells)
+        report.write_report(folder, figures=False)
+        texts.append((folder / "report.md").read_text().split("## "))
+    moved = {a.splitlines()[0] for a, b in zip(*texts, strict=True) if a != b}
+    assert "Summary" in moved  # the sentence on paper against deployable
+    assert "Protocol paper: no noise injected" in moved
+    assert "Provenance" not in moved
+
+
+def test_new_cells_beside_an_archive_add_to_it(campaign, tmp_path):
+    copy = tmp_path / "made-up"
+    copy.mkdir()
+    shutil.copy(campaign / "cells.parquet", copy)
+    n = len(archive.load(copy))
+    write(
+        copy,
+        list(
+            fake.cells(datasets=("wth",), sigmas=(0.0,), repetitions=1, methods=("pca",), regressors=("knn",))
+        ),
+    )
+    both = archive.load(copy)
+    assert len(both) > n
+    assert both["key"].is_unique
+    archive.save(both, copy)
+    shutil.rmtree(copy / "cells")
+    pd.testing.assert_frame_equal(archive.load(copy), both)
+
+
+def test_what_an_earlier_report_left_is_removed(tmp_path):
+    folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,), protocols=("paper",)))
+    (folder / "tables").mkdir()
+    (folder / "tables" / "imp_mean_paper_0.7.csv").write_text("stale")
+    (folder / "tables" / "mine.txt").write_text("kept")
+    report.write_report(folder, figures=False)
+    assert not (folder / "tables" / "imp_mean_paper_0.7.csv").exists()
+    assert (folder / "tables" / "mine.txt").exists()
+
+
+def test_damaged_cells_are_counted_in_plain_sight(tmp_path):
+    folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,), protocols=("paper",)))
+    torn, *_ = (folder / "cells").glob("*/*.json")
+    torn.write_text(torn.read_text()[:100])
+    report.write_report(folder, figures=False)
+    assert "1 damaged files in cells/ were left out" in (folder / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda c: c.stage == "denoise" and c.spec["denoiser"] == "pca",
+        lambda c: c.stage == "score" and c.spec["denoiser"] == "pca",
+        lambda c: c.spec["denoiser"] in ("identity", "constant"),
+        lambda c: c.spec["denoiser"] != "identity",
+        lambda c: c.key[0] == "0",
+    ],
+)
+def test_any_part_of_a_campaign_can_be_reported(tmp_path, kept):
+    cells = [cell for cell in small(sigmas=(0.05,)) if kept(cell)]
+    failed = [
+        replace(cell, status="failed", reason="no", metrics={}, timings={}, memory={}) for cell in cells
+    ]
+    for name, some in (("fine", cells), ("failed", failed)):
+        folder = write(tmp_path / name, some)
+        report.write_report(folder)
+        assert (folder / "report.html").stat().st_size > 1000
+
+
+# --------------------------------------------------------------------------------------- what is refused
+
+
+def test_a_cell_of_another_schema_is_refused(tmp_path, capsys):
+    folder = write(tmp_path / "old", small(datasets=("ett",), protocols=("paper",), sigmas=(0.0,))[:3])
+    path = next((folder / "cells").glob("*/*.json"))
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
+    assert report.main([f"results_dir={tmp_path}", "campaign=old"]) == 1
+    assert "schema 99, this version reads 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["schema", "torn"])
+def test_an_archive_that_cannot_be_read_is_refused(tmp_path, capsys, damage):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    path = archive.save(frame(small(datasets=("ett",), protocols=("paper",), sigmas=(0.0,))), folder)
+    if damage == "schema":
+        pd.read_parquet(path).assign(schema=99.0).to_parquet(path)
+    else:
+        path.write_bytes(path.read_bytes()[:-100])
+    assert report.main([f"results_dir={tmp_path}", "campaign=old"]) == 1
+    assert ("schema 99" if damage == "schema" else "cannot be read") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["campain=first"], "Did you mean campaign=...?"),
+        (["first"], "is no option of the report"),
+        (["campaign=x", "figures=perhaps"], "figures is true or false, got 'perhaps'"),
+        (["campaign=nowhere"], "there is no campaign in"),
+    ],
+)
+def test_bad_words_on_the_command_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert report.main(arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_help_and_a_campaign_without_cells(capsys, tmp_path):
+    assert report.main(["--help"]) == 0
+    assert "python -m experiments.report campaign=NAME" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert report.main([f"results_dir={tmp_path}", "campaign=empty"]) == 1
+    assert "holds no cells that can be read" in capsys.readouterr().err
+
+
+# --------------------------------------------------------------------------------------- paper versus ours
+
+
+def judged(entry, value=None, **options):
+    cells = small(**({"datasets": DATASETS, "protocols": ("paper",), "sigmas": (entry["sigma"],)} | options))
+    if value is not None:
+        cells = [
+            replace(
+                c,
+                metrics={
+                    **c.metrics,
+                    "mse": (0.3 if c.spec["regressor"] == "ridge" else 0.4) * (1 - value / 100),
+                },
+            )
+            if c.stage == "score" and c.spec["denoiser"] == entry["method"]
+            else c
+            for c in cells
+        ]
+    (found,) = verdicts.verdicts(results(frame(cells)), [entry])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(97.0, "reproduced"), (96.0, "reproduced"), (95.5, "same order"), (60.0, "not reproduced")],
+)
+def test_a_published_improvement(value, verdict):
+    entry = {
+        "id": "x",
+        "what": "Imp%",
+        "kind": "imp",
+        "dataset": "microsoft_stock",
+        "method": "denograd_fixed",
+        "sigma": 0.0,
+        "published": 97.6,
+        "tolerance": 2.0,
+    }
+    found = judged(entry, value)
+    assert found.ours == pytest.approx(value)
+    assert found.verdict == verdict
+    assert "regressors ridge, xgboost; capped run" in found.reason
+
+
+def test_a_dataset_that_is_not_there_is_not_comparable():
+    entry = {
+        "id": "x",
+        "what": "Imp%",
+        "kind": "imp",
+        "dataset": "ecl",
+        "method": "denograd_fixed",
+        "sigma": 0.0,
+        "published": 98.4,
+        "tolerance": 2.0,
+    }
+    found = judged(entry, datasets=("ett", "ecl_excerpt"))
+    assert found.verdict == "not comparable"
+    assert found.reason == "ecl is not in the campaign (ecl_excerpt is another set)"
+
+
+def test_ranks_need_enough_datasets_of_the_paper():
+    entry = {
+        "id": "x",
+        "what": "rank",
+        "kind": "rank",
+        "metric": "imp",
+        "method": "kalman",
+        "sigma": 0.0,
+        "published": 1.0,
+        "tolerance": 0.5,
+        "order": "best",
+    }
+    assert judged(entry, 99.0).verdict == "reproduced"
+    few = judged(entry, 99.0, datasets=("ett", "wth", "nasdaq"))
+    assert few.verdict == "not comparable"
+    assert (
+        judged({**entry, "published": 3.0}, 99.0).verdict == "same order"
+    )  # the place holds, the number does not
+    assert judged(entry, -50.0).verdict == "not reproduced"
+
+
+def test_every_published_figure_has_a_verdict_or_a_reason():
+    entries = verdicts.load_published()
+    assert len(entries) == 16
+    found = verdicts.verdicts(results(frame(small(datasets=DATASETS))))
+    assert {v.id for v in found} == {entry["id"] for entry in entries}
+    assert all(v.reason for v in found)
+    assert {v.verdict for v in found} <= {"reproduced", "same order", "not reproduced", "not comparable"}
+
+
+# --------------------------------------------------------------------------------------- in a browser
+
+
+@pytest.fixture
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no chromium on this machine ('apt-get install chromium')")
+    return path
+
+
+PROBE = """
+<script>
+addEventListener('load', () => {
+  const table = document.querySelector('[id^=imp_mean_paper_0] table');
+  const column = () => [...table.tBodies[0].rows].map(row => row.cells[1].dataset.v);
+  const before = column();
+  table.querySelectorAll('thead th')[1].click();
+  const down = column();
+  table.querySelectorAll('thead th')[1].click();
+  const result = {before, down, up: column(), images: [...document.images].every(i => i.naturalWidth > 100),
+                  last: table.tBodies[0].rows[table.tBodies[0].rows.length - 1].className};
+  const out = document.createElement('pre');
+  out.id = 'probe';
+  out.textContent = JSON.stringify(result);
+  document.body.append(out);
+});
+</script></body>"""
+
+
+def test_the_page_works_in_a_browser(campaign, chromium, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text((campaign / "report.html").read_text().replace("</body>", PROBE))
+    done = subprocess.run(
+        [
+            chromium,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--v=0",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.S).group(1)))
+    ranked = [float(v) for v in found["down"][:-2] if v]
+    assert ranked == sorted(ranked, reverse=True)
+    assert found["up"][: len(ranked)] == [repr(v) for v in sorted(ranked)]
+    assert found["down"] != found["before"]
+    assert found["last"] == "control"
+    assert found["images"]

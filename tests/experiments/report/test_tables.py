@@ -1,0 +1,310 @@
+"""Tables: the right comparison, marks and gaps; every form of them."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import fake
+from experiments.report import render, tables
+from experiments.report.render import Column, Table
+from experiments.report.results import results
+from experiments.store.frame import frame
+
+
+def campaign(**options):
+    return list(fake.cells(**({"repetitions": 1, "sigmas": (0.05,)} | options)))
+
+
+def altered(cells, change, **where):
+    """The cells with `change` applied to those whose spec (and stage) has the given values."""
+    return [
+        change(cell) if all(cell.spec.get(key) == value for key, value in where.items()) else cell
+        for cell in cells
+    ]
+
+
+def table(cells, name):
+    (found,) = [t for t in tables.campaign_tables(results(frame(cells))) if t.name == name]
+    return found
+
+
+def small(**options):
+    value = pd.DataFrame(
+        {"a": [1.0, 2.0, 2.0, 9.0], "b": [3.0, 1.0, 2.0, 0.0]}, index=["x", "y", "z", "control"]
+    )
+    columns = [Column("A", "high", 1), Column("B", "low", 1)]
+    return Table("t", "Caption & more", columns, value, controls=frozenset({"control"}), **options)
+
+
+# ------------------------------------------------------------------------------------- what is compared
+
+
+def test_under_paper_the_improvement_compares_with_identity_denoised():
+    cells = campaign(datasets=("ett",), protocols=("paper",))
+    rows = results(frame(cells)).score.set_index(["denoiser", "regressor"])
+    before, after = rows.loc[("identity", "knn"), "mse"], rows.loc[("pca", "knn"), "mse"]
+    assert rows.loc[("pca", "knn"), "imp"] == pytest.approx(100 * (before - after) / before)
+    assert (rows.loc["identity", "imp"] == 0).all()
+    assert (rows.loc["constant", "imp"] == 100).all()
+
+
+def test_agra_is_a_method_beside_the_denoisers_and_no_regressor_of_its_own():
+    cells = campaign(datasets=("ett",), protocols=("paper",), regressors=("knn", "dnn"))
+    more = [
+        replace(
+            cell,
+            key=cell.key[::-1],
+            spec=cell.spec | {"regressor": "agra_dnn"},
+            metrics=cell.metrics | {"mse": 0.5 * cell.metrics["mse"]},
+        )
+        for cell in cells
+        if cell.spec["denoiser"] in ("identity", "pca") and cell.spec.get("regressor") == "dnn"
+    ]
+    rows = results(frame([*cells, *more])).score.set_index(["method", "regressor"])
+    assert rows.loc[("AGRA", "dnn"), "imp"] == pytest.approx(50)
+    after, before = rows.loc[("PCA", "dnn"), "mse"], rows.loc[("Identity", "dnn"), "mse"]
+    assert rows.loc[("PCA + AGRA", "dnn"), "imp"] == pytest.approx(100 * (1 - after / 2 / before))
+    (shown,) = tables.run_tables([*cells, *more])
+    (without,) = tables.run_tables(cells)
+    assert [c.title for c in shown.columns] == [c.title for c in without.columns]
+    assert shown.entry("PCA", 0) == without.entry("PCA", 0)
+    assert "AGRA" in shown.rows
+    assert "AGRA" not in shown.controls
+    assert tables.BY_AGRA in shown.notes
+
+
+def test_seconds_of_a_model_are_the_mean_over_what_it_was_fitted_on():
+    cells = campaign(datasets=("ett",))
+    shown = tables.model_seconds(results(frame(cells)))
+    fits = [c.timings["fit_s"] for c in cells if c.spec.get("regressor") == "knn"]
+    trained = [
+        c.timings["backbone_s"] for c in cells if c.stage == "denoise" and c.spec["backbone"] == "lstm"
+    ]
+    assert shown.value.loc["knn", "ett"] == pytest.approx(np.mean(fits))
+    assert shown.value.loc["backbone lstm", "ett"] == pytest.approx(np.mean(trained))
+    assert shown.rows[-1] == "backbone lstm"
+
+
+def test_under_deployable_it_compares_every_variant_with_identity_noisy():
+    cells = campaign(datasets=("ett",), protocols=("deployable",))
+    rows = results(frame(cells)).score.set_index(["denoiser", "regressor", "variant"])
+    before = rows.loc[("identity", "knn", "noisy"), "mse"]
+    for variant in ("clean", "noisy", "denoised"):
+        after = rows.loc[("pca", "knn", variant), "mse"]
+        assert rows.loc[("pca", "knn", variant), "imp"] == pytest.approx(100 * (before - after) / before)
+
+
+def test_the_headline_is_the_denoised_variant_or_the_noisy_one_marked():
+    cells = campaign(datasets=("ett",), protocols=("deployable",))
+    score = results(frame(cells)).score
+    headline = score[score["headline"]].groupby("denoiser")["variant"].unique().map(list)
+    assert headline["pca"] == ["denoised"]
+    assert headline["denograd_fixed"] == ["noisy"]
+    (shown,) = tables.run_tables(cells)
+    assert "DenoGrad [N]" in shown.rows
+    assert tables.NOISY_TEST in shown.notes
+    assert "PCA" in shown.rows
+
+
+def test_a_failed_denoised_score_is_a_gap_and_not_replaced_by_the_noisy_one():
+    cells = campaign(datasets=("ett",), protocols=("deployable",))
+    fail = lambda cell: replace(cell, status="failed", reason="ValueError: no", metrics={})  # noqa: E731
+    cells = altered(cells, fail, denoiser="pca", regressor="knn", variant="denoised")
+    (shown,) = tables.run_tables(cells)
+    column = [c.title for c in shown.columns].index("knn")
+    assert shown.entry("PCA", column) == "– (a)"
+    assert shown.below()[0] == "(a) knn failed: ValueError: no"
+    assert shown.entry("PCA", 0).endswith("(2/3) (a)") or shown.entry("PCA", 0).endswith("(2/3)")
+
+
+def test_mean_and_median_over_regressors_and_repetitions():
+    cells = campaign(datasets=("ett",), protocols=("paper",), repetitions=3)
+    score = results(frame(cells)).score
+    mine = score[score["denoiser"] == "pca"]
+    shown = table(cells, "imp_median_paper_gaussian_0.05")
+    per_repetition = mine.groupby("repetition")["imp"].median()
+    assert shown.value.loc["PCA", "ett"] == pytest.approx(per_repetition.mean())
+    assert shown.spread.loc["PCA", "ett"] == pytest.approx(per_repetition.std())
+    assert shown.count.loc["PCA", "ett"] == 9
+
+
+def test_settings_are_never_mixed():
+    names = {t.name for t in tables.campaign_tables(results(frame(campaign(sigmas=(0.0, 0.05)))))}
+    for protocol in ("paper", "deployable"):
+        assert {f"imp_mean_{protocol}_0", f"imp_mean_{protocol}_gaussian_0.05"} <= names
+        assert {f"run_{protocol}_0_ett", f"run_{protocol}_gaussian_0.05_parkinsons"} <= names
+
+
+def test_a_changed_cell_moves_the_tables():
+    cells = campaign()
+    louder = lambda cell: replace(cell, metrics={**cell.metrics, "mse": 2 * cell.metrics["mse"]})  # noqa: E731
+    where = {"denoiser": "kalman", "dataset": "ett", "regressor": "ridge", "protocol": "paper"}
+    before, after = (
+        table(c, "imp_mean_paper_gaussian_0.05").value for c in (cells, altered(cells, louder, **where))
+    )
+    assert after.loc["Kalman", "ett"] < before.loc["Kalman", "ett"]
+    assert after.loc["Kalman", "parkinsons"] == before.loc["Kalman", "parkinsons"]
+    assert after.drop("Kalman").equals(before.drop("Kalman"))
+
+
+# ------------------------------------------------------------------------------------------------- gaps
+
+
+def test_a_skipped_denoiser_is_a_dash_with_its_reason_and_never_ranked():
+    cells = campaign(datasets=("ett", "parkinsons"), protocols=("paper",))
+    skip = lambda cell: replace(cell, status="skipped", reason="no noise level", metrics={})  # noqa: E731
+    where = {"denoiser": "denograd_map", "dataset": "ett"}
+    cells = altered(cells, skip, stage="denoise", **where)
+    cells = [c for c in cells if not (c.stage == "score" and all(c.spec[k] == v for k, v in where.items()))]
+    shown = table(cells, "imp_mean_paper_gaussian_0.05")
+    entries = [shown.entry("DenoGrad MAP", i) for i in range(len(shown.columns))]
+    assert entries[0] == "– (a)"
+    assert entries[2:] == ["– (1/2)", "– (1/2)"]  # no mean over fewer datasets than the others have
+    assert "(a) skipped: no noise level" in shown.below()
+    assert all("DenoGrad MAP" not in shown.marks[i] for i in (0, 2, 3))
+
+
+def test_a_value_of_fewer_regressors_says_so_and_is_not_ranked():
+    cells = campaign(datasets=("ett",), protocols=("paper",))
+    cells = [c for c in cells if not (c.spec["denoiser"] == "pca" and c.spec.get("regressor") == "knn")]
+    (shown,) = tables.run_tables(cells)
+    assert shown.entry("PCA", 0).endswith(" (2/3)")
+    assert "PCA" not in shown.marks[0]
+
+
+def test_a_regressor_that_nobody_could_run_is_named_below():
+    cells = campaign(datasets=("ett",), protocols=("paper",))
+    skip = lambda cell: replace(cell, status="skipped", reason="no weight file", metrics={})  # noqa: E731
+    (shown,) = tables.run_tables(altered(cells, skip, regressor="knn"))
+    assert "knn" not in [c.title for c in shown.columns]
+    assert "Without knn: skipped: no weight file" in shown.notes
+    assert "(a)" not in render.text(shown)
+
+
+def test_an_undefined_number_is_not_a_missing_one():
+    (shown,) = tables.run_tables(campaign(datasets=("ett",), protocols=("paper",)))
+    rho = [c.title for c in shown.columns].index("rho")
+    assert shown.entry("Constant", rho) == "n/d"
+
+
+def test_without_identity_there_is_nothing_to_compare_with():
+    cells = campaign(datasets=("ett",), protocols=("paper",), methods=("pca", "kalman"))
+    (shown,) = tables.run_tables(cells)
+    assert shown.columns[0].title == "SWD"
+
+
+def test_filters_along_arbitrary_rows_are_marked():
+    shown = table(campaign(protocols=("deployable",)), "run_deployable_gaussian_0.05_parkinsons")
+    assert "Kalman [R]" in shown.rows
+    assert tables.MEANINGLESS in shown.notes
+
+
+# ----------------------------------------------------------------------------------------------- labels
+
+
+def test_a_dataset_with_fewer_rows_stands_apart():
+    cells = campaign(datasets=("ett",), rows=1000) + campaign(datasets=("ett", "wth"), rows=2000)
+    full, fewer = results(frame(cells)).by_size()
+    assert {s[0] for s in full.settings} == {"ett", "wth"}
+    assert {s[0] for s in fewer.settings} == {"ett (1,000 rows)"}
+
+
+def test_a_swept_method_is_several_methods_named_by_what_differs():
+    cells = campaign(datasets=("ett",), protocols=("paper",))
+    swept = [
+        fake.respecified(c, denoiser_params={"nrr": 0.05})
+        for c in cells
+        if c.spec["denoiser"] == "denograd_fixed"
+    ]
+    methods = set(results(frame(cells + swept)).denoise["method"])
+    assert {"DenoGrad (nrr 0.01)", "DenoGrad (nrr 0.05)", "PCA"} <= methods
+
+
+def test_what_was_computed_again_counts_once_and_the_latest_counts():
+    cells = campaign(datasets=("ett",), protocols=("paper",))
+    newer = [
+        replace(
+            fake.respecified(c, versions={"numpy": "9"}),
+            metrics={"swd": 123.0},
+            provenance={**c.provenance, "started": "2030-01-01T00:00:00+00:00"},
+        )
+        for c in cells
+        if c.stage == "denoise" and c.spec["denoiser"] == "pca"
+    ]
+    found = results(frame(newer + cells))
+    assert found.denoise.set_index("denoiser").loc["pca", "swd"] == 123.0
+    assert "1 cells were computed again" in found.notes[0]
+
+
+# ----------------------------------------------------------------------------------- marks and their forms
+
+
+def test_best_and_second_are_marked_ties_share_and_controls_do_not_count():
+    shown = small()
+    assert shown.marks == [{"y": "best", "z": "best"}, {"y": "best", "z": "second"}]
+    assert shown.rows[-1] == "control"
+
+
+def test_what_prints_the_same_is_a_tie():
+    value = pd.DataFrame({"a": [1.04, 1.01, 0.5]}, index=["x", "y", "z"])
+    assert Table("t", "", [Column("A", "high", 1)], value).marks == [{"x": "best", "y": "best"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [(-0.04, 1, "0.0"), (-2350.123, 1, "-2350.1"), (1.5e7, 1, "1.5e7"), (0.12345, 3, "0.123"), (7.0, 0, "7")],
+)
+def test_numbers_read_well(value, decimals, text):
+    assert render.number_text(value, decimals) == text
+
+
+def test_the_text_form_is_aligned_and_plain():
+    lines = render.text(small()).splitlines()
+    assert "\x1b" not in "".join(lines)
+    assert "2.0*" in lines[5]
+    assert [line[:7].strip("- ") for line in lines[3:9]] == ["", "x", "y", "z", "", "control"]
+    body = [line for line in lines if line.startswith(("x", "y", "z", "control"))]
+    assert len({line.rstrip("*' ").rindex(".") for line in body}) == 1
+    assert "\x1b[1m2.0*\x1b[0m" in render.text(small(), ansi=True)
+
+
+def test_markdown_and_latex_escape_and_mark():
+    shown = small(notes=("100 % of | and _",))
+    markdown, latex = render.markdown(shown), render.latex(shown)
+    assert "| y | **2.0** | **1.0** |" in markdown
+    assert "<ins>2.0</ins>" in markdown
+    assert "*control*" in markdown
+    assert r"100 % of \| and \_" in markdown
+    assert r"\textbf{2.0}" in latex
+    assert r"\caption{Caption \& more}" in latex
+    assert latex.count(r"\midrule") == 2
+    assert r"100 \% of | and \_" in latex
+
+
+def test_csv_holds_unrounded_values():
+    shown = table(campaign(repetitions=2), "imp_mean_paper_gaussian_0.05")
+    read = pd.read_csv(io.StringIO(render.csv(shown)), index_col="method")
+    assert read.loc["PCA", "ett"] == shown.value.loc["PCA", "ett"]
+    assert read.loc["PCA", "ett std"] == shown.spread.loc["PCA", "ett"]
+    assert read["control"].sum() == 2
+
+
+def test_html_escapes_and_sorts_by_the_unrounded_value():
+    value = pd.DataFrame({"a": [1 / 3, np.nan]}, index=["<x>", "y"])
+    page = render.html(Table("t", "a < b", [Column("A")], value))
+    assert "&lt;x&gt;" in page
+    assert f'data-v="{1 / 3!r}"' in page
+    assert "a &lt; b" in page
+
+
+def test_writing_gives_three_files_per_table(tmp_path):
+    paths = tables.write([small()], tmp_path / "tables")
+    assert [p.name for p in paths] == ["t.csv", "t.md", "t.tex"]
+    assert all(p.stat().st_size for p in paths)
+
+
+def test_no_cells_are_no_tables():
+    assert tables.run_tables([]) == []
