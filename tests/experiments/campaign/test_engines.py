@@ -311,7 +311,8 @@ def test_slurm_jobs_on_this_machine_must_fit_it_before_they_are_sent(tmp_path, c
     [
         (
             "Job (task=0) failed during processing with trace:\n-------\nTraceback (most recent call last):\n"
-            '  File "x.py", line 1\n    f()\nexperiments.campaign.engines.EngineUnusable: too many: workers\n\n-------\n'
+            '  File "x.py", line 1\n    f()\n'
+            "experiments.campaign.engines.EngineUnusable: too many: workers\n\n-------\n"
             "You can check full logs with 'job.stderr(0)'or at paths:\n  - /jobs/1.err\n  - /jobs/1.out",
             "experiments.campaign.engines.EngineUnusable: too many: workers",
         ),
