@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 import denograd
-from denograd import DenoGrad, checks
+from denograd import DenoGrad
+from denograd.data import checks
 
 RULES = ("fixed", "gauss_newton", "global")
 
@@ -343,8 +344,8 @@ def test_it_needs_neither_pandas_nor_scikit_learn():
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
-@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(denograd.__path__)])
+@pytest.mark.parametrize("module", [m.name for m in pkgutil.walk_packages(denograd.__path__, "denograd.")])
 def test_docstrings_are_true(module):
     import doctest
 
-    assert doctest.testmod(importlib.import_module(f"denograd.{module}")).failed == 0
+    assert doctest.testmod(importlib.import_module(module)).failed == 0

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from denograd import DenoGrad, denoise
-from denograd.models.frozen import find_layout, frozen
+from denograd.models.frozen import frozen
+from denograd.models.layouts import find_layout
 
 SERIES = {"is_ts": True, "window_size": 8}
 HOW = {"max_epochs": 3, "verbose": False}

@@ -240,7 +240,7 @@ def test_a_claim_dies_with_its_process_and_keeps_its_last_words(tmp_path):
     path = tmp_path / "claims" / "unit"
     # The package loads the libraries; the module alone does not need them.
     code = (
-        "import sys, os, pathlib\nsys.path.insert(0, 'experiments/engines')\nfrom claims import claimed\n"
+        "import sys, os, pathlib\nsys.path.insert(0, 'experiments/store')\nfrom claims import claimed\n"
         f"with claimed(pathlib.Path({str(path)!r}), 'some unit') as file:\n"
         "    file.write(b'Oh\\n'); file.flush(); print('held', flush=True); sys.stdin.read(1); os._exit(1)"
     )

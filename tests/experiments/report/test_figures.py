@@ -9,6 +9,7 @@ import pytest
 from benchmarks import fake
 from experiments.report import campaign_figures, figures
 from experiments.report.results import CONTROLS, NAMES, results
+from experiments.run import outcome
 from experiments.store.frame import frame
 
 
@@ -55,7 +56,7 @@ def test_the_figure_of_a_run_draws_only_rows_that_were_refined(data, tmp_path, p
     X, y = noisy[:, :2].copy(), noisy[:, 2].copy()
     if protocol == "deployable":
         X[300:], y[300:] = np.nan, np.nan
-    paths = figures.run_figure(task, {"pca": (X, y)}, protocol, tmp_path / "denoised")
+    paths = outcome.run_figure(task, {"pca": (X, y)}, protocol, tmp_path / "denoised")
     assert [path.name for path in paths] == ["denoised.png", "denoised.pdf"]
     assert paths[0].read_bytes()[:4] == b"\x89PNG"
 

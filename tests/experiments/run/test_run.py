@@ -17,8 +17,8 @@ from experiments.base.paths import CONF
 from experiments.config.schema import as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.data.task import used_rows
-from experiments.report import figures
 from experiments.report.results import results
+from experiments.run import outcome
 from experiments.run.command import main
 from experiments.run.trial import Run
 from experiments.store.files import Store
@@ -345,8 +345,8 @@ def test_a_run_writes_the_errors_of_every_fit(tmp_path):
 def test_the_figure_is_of_the_cells_in_the_tables(tmp_path, monkeypatch):
     """Also where nothing is computed, and with several backbones of a denoiser."""
     drawn = []
-    draw = figures.run_figure
-    monkeypatch.setattr(figures, "run_figure", lambda t, r, *rest: drawn.append([*r]) or draw(t, r, *rest))
+    draw = outcome.run_figure
+    monkeypatch.setattr(outcome, "run_figure", lambda t, r, *rest: drawn.append([*r]) or draw(t, r, *rest))
 
     def ask(*denoisers):
         drawn.clear()
