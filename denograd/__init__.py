@@ -6,4 +6,6 @@ from denograd.map.noise_level import NoiseLevelMissing
 from denograd.one_call import DenoisedData, denoise
 from denograd.regressor import DenoisedRegressor
 
+__version__ = "0.1.0"
+
 __all__ = ["BlindSpot", "DenoGrad", "DenoisedData", "DenoisedRegressor", "NoiseLevelMissing", "denoise"]
