@@ -20,7 +20,7 @@ from torch import Tensor
 
 from denograd.data.arrays import Array, Kind
 from denograd.map.blind_spot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
-from denograd.models.folds import fold_of
+from denograd.models.folds import fold_of, interleaved
 from denograd.models.frozen import choose_device
 
 WIDE = 32
@@ -63,7 +63,7 @@ class BlindSpot:
     context : int, default 8
         Steps on either side that a series' prediction sees.
     folds : int, default 5
-        Parts of the cross-fitting: contiguous blocks of a series, random rows of a table.
+        Parts of the cross-fitting: every fifth stretch of 50 steps of a series, random rows of a table.
     hidden : int, default 32
         Units of both hidden layers of a column's network; 0 leaves the ridge alone. Wide series (more than
         32 columns) have no network.
@@ -155,7 +155,10 @@ class BlindSpot:
         self.center_ = np.where(self.constant_, X[0], self.center_)
         self.scale_ = np.where(self.constant_, 1.0, spread)
         rng = np.random.default_rng(seed)
-        self.fold_ = fold_of(n, self.folds, self.kind, rng)
+        if self.kind == "series":
+            self.fold_ = interleaved(n, self.folds)
+        else:
+            self.fold_ = fold_of(n, self.folds, self.kind, rng)
         self.columns_ = c
         self.wide_ = self.kind == "series" and c > WIDE
         Z = (X - self.center_) / self.scale_
@@ -227,19 +230,26 @@ class BlindSpot:
         return np.argsort(models, kind="stable") if self.kind == "tabular" else np.arange(len(models))
 
     def segments(self, models: NDArray[np.int64]) -> Iterator[Segment]:
-        """Cut rows that are sorted into runs of one model into segments (see `Segment`)."""
+        """Cut the rows into segments (see `Segment`); those of a table are sorted into runs of one model."""
         n = len(models)
-        edges = np.flatnonzero(np.diff(models)) + 1
-        for a, b in zip([0, *edges], [*edges, n], strict=True):
-            model = int(models[a])
+        if self.kind == "tabular":
+            edges = np.flatnonzero(np.diff(models)) + 1
+            runs = zip([0, *edges], [*edges, n], strict=True)
+        else:
+            runs = zip([0], [n], strict=True)
+        for a, b in runs:
             for start in range(a, b, CHUNK):
                 stop = min(start + CHUNK, b)
                 if self.kind == "tabular":
                     first, last = start, stop
                 else:
                     first, last = max(start - self.context, 0), min(stop + self.context, n)
-                before, after = start - first, last - stop
-                predict = partial(self._predict, model=model, before=before, after=after)
+                predict = partial(
+                    self._predict,
+                    models=_split(models[start:stop]),
+                    before=start - first,
+                    after=last - stop,
+                )
                 yield Segment(slice(start, stop), slice(first, last), predict)
 
     def predict(self, X: Array, *, fitted_rows: int = 0) -> Array:
@@ -303,11 +313,23 @@ class BlindSpot:
         one = {name: value[model : model + 1] for name, value in self.net_.items()}
         return net_forward(x[None], one)[0]
 
-    def _predict(self, local: Tensor, model: int, before: int, after: int) -> Tensor:
-        """Predictions, in the data's units, of the rows that `local` (rows read) is centred on."""
+    def _predict(self, local: Tensor, models: dict[int, Tensor], before: int, after: int) -> Tensor:
+        """Predictions, in the data's units, of the rows that `local` (rows read) is centred on.
+
+        `models` says which of these rows every model predicts.
+        """
         center, scale = (torch.from_numpy(v).to(self.device) for v in (self.center_, self.scale_))
         z = ((local - center) / scale).float()
         x = self._features(z, before, after)
+        if len(models) == 1:
+            guess = self._by_model(x, *models)
+        else:
+            parts = [self._by_model(x[rows], model) for model, rows in models.items()]
+            guess = torch.cat(parts)[torch.argsort(torch.cat([*models.values()]))]
+        return guess.to(local.dtype) * scale + center
+
+    def _by_model(self, x: Tensor, model: int) -> Tensor:
+        """Standardised predictions of one fold's model, or the mean of all (-1)."""
         models = range(self.folds) if model < 0 else [model]
         total = torch.zeros(len(x), self.columns_, device=self.device)
         for k in models:
@@ -315,7 +337,12 @@ class BlindSpot:
             if self.net_:
                 guess = guess + self.gain_ * self._net_part(x, k)
             total = total + guess
-        return (total / len(models)).to(local.dtype) * scale + center
+        return total / len(models)
+
+
+def _split(models: NDArray[np.int64]) -> dict[int, Tensor]:
+    """Rows of every model."""
+    return {int(model): torch.from_numpy(np.flatnonzero(models == model)) for model in np.unique(models)}
 
 
 def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:

@@ -74,18 +74,18 @@ def error_scale(
                 [[0.0], np.geomspace(max(1e-3 * mean, 0.03 * level**2), 30 * mean, COMPONENTS)]
             )
             grid += level**2
-            weights = _weights(_density(seen, grid))
+            weights = mixture_weights(_density(seen, grid))
             if kind == "series":
                 rows = np.flatnonzero(here)
                 block = np.arange(len(rows)) // BLOCK
                 density = _density(r[here], grid)
-                local = _local_weights(density, block, weights)
+                local = local_weights(density, block, weights)
             else:
                 guess = known_f[~np.isnan(known_r[:, j]), j]
                 order = np.argsort(guess, kind="stable")
                 edges = guess[order[BLOCK::BLOCK]]
                 fitted = np.searchsorted(edges, guess[order], side="right")
-                local = _local_weights(_density(seen[order], grid), fitted, weights, len(edges) + 1)
+                local = local_weights(_density(seen[order], grid), fitted, weights, len(edges) + 1)
                 block = np.searchsorted(edges, prediction[here, j], side="right")
                 density = _density(r[here], grid)
             posterior = density * local[block]
@@ -106,7 +106,7 @@ def _density(r: Array, grid: Array) -> Array:
     return np.exp(exponent - exponent.max(1, keepdims=True))
 
 
-def _weights(density: Array, sweeps: int = 100, most: int = 5000) -> Array:
+def mixture_weights(density: Array, sweeps: int = 100, most: int = 5000) -> Array:
     """Maximum likelihood weights of the components, from at most `most` evenly spaced rows."""
     density = density[:: max(1, len(density) // most)]
     weights = np.full(density.shape[1], 1.0 / density.shape[1])
@@ -117,10 +117,25 @@ def _weights(density: Array, sweeps: int = 100, most: int = 5000) -> Array:
     return weights
 
 
-def _local_weights(
+def local_weights(
     density: Array, block: NDArray[np.int64], weights: Array, blocks: int | None = None
 ) -> Array:
-    """Weights per block of rows (sorted by block), shared with the neighbours and drawn to `weights`."""
+    """Weights per block of rows (sorted by block), shared with the neighbours and drawn to `weights`.
+
+    Parameters
+    ----------
+    density : (n, m) array
+        Density of every row under every component, up to a factor per row.
+    block : (n,) int array, ascending
+    weights : (m,) array
+        Over all rows.
+    blocks : int, optional
+        How many there are, if more than `block` names.
+
+    Returns
+    -------
+    (blocks, m) array
+    """
     blocks = int(block[-1]) + 1 if blocks is None else blocks
     first = np.searchsorted(block, np.arange(blocks))
     full = np.searchsorted(block, np.arange(blocks), side="right") > first

@@ -23,6 +23,15 @@ def fold_of(n: int, folds: int, kind: Kind, rng: np.random.Generator) -> NDArray
     return fold if kind == "series" else rng.permutation(fold)
 
 
+def interleaved(n: int, folds: int, stretch: int = 50) -> NDArray[np.int64]:
+    """Fold of every step of a series, in turn for every stretch of steps; shape (n,).
+
+    A long block at either end has to be predicted by models that know one side of it alone; a series that drifts
+    makes them worse than they need to be.
+    """
+    return np.arange(n) // min(stretch, max(n // folds, 1)) % folds
+
+
 def fold_models(
     predict: Predictor,
     x: Tensor,
