@@ -8,14 +8,15 @@ once, by the accuracy on the noisy validation part of seeds that the evaluation 
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import math
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,9 @@ from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 from baselines.agra import AgraClassifier
-from experiments.base.errors import HarnessError, SettingInvalid, UnknownName
+from experiments.base import command
+from experiments.base.command import Option
+from experiments.base.errors import SettingInvalid, UnknownName
 from experiments.base.seeds import seed_of
 
 SETTINGS = [(kind, share) for kind in ("uniform", "class-dependent") for share in (0.2, 0.4)]
@@ -122,33 +125,23 @@ def tune(method: dict[str, Any], kind: str, share: float, seeds: range, jobs: in
     return points[int(means.argmax())]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Tune, evaluate, print the table and write it; 1 for bad input, 130 after Ctrl-C."""
-    arguments = parse(argv)
-    try:
-        _main(arguments)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. Nothing was written.", file=sys.stderr)
-        return 130
-    return 0
+@dataclass(frozen=True)
+class Options:
+    seeds: Annotated[int, Option("evaluation seeds", least=1)] = 50
+    tuning_seeds: Annotated[int, Option("seeds of the grid search", least=1)] = 3
+    tuned: Annotated[Path | None, Option("a hyperparameters.json to use instead of the grid search")] = None
+    jobs: Annotated[int, Option("processes", least=1)] = 1
+    out: Annotated[Path, Option("folder")] = Path("results/agra")
 
 
-def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.agra",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--seeds", type=int, default=50, help="evaluation seeds (50)")
-    parser.add_argument("--tuning-seeds", type=int, default=3, help="seeds of the grid search (3)")
-    parser.add_argument("--tuned", type=Path, help="a hyperparameters.json to use instead of the grid search")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
-    parser.add_argument("--out", type=Path, default=Path("results/agra"), help="folder (results/agra)")
-    return parser.parse_args(argv)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Tune, evaluate, print the table and write it."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if command.asks_for_help(arguments):
+        print(command.described(__doc__, Options), end="")
+        return command.DONE
+    interrupted = "Interrupted. Nothing was written."
+    return command.run(lambda: _main(command.parse(arguments, Options)), interrupted=interrupted)
 
 
 def load_tuned(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
@@ -162,22 +155,20 @@ def load_tuned(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     try:
         tuned = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingInvalid(f"--tuned {path} cannot be read: {error.strerror}") from error
+        raise SettingInvalid(f"tuned={path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise SettingInvalid(f"--tuned {path} is no JSON: {error}") from error
+        raise SettingInvalid(f"tuned={path} is no JSON: {error}") from error
     if not isinstance(tuned, dict):
-        raise SettingInvalid(
-            f"--tuned {path} must map settings, such as '{_title(*SETTINGS[0])}', to choices"
-        )
+        raise SettingInvalid(f"tuned={path} must map settings, such as '{_title(*SETTINGS[0])}', to choices")
     for setting, methods in tuned.items():
         if setting not in (known := [_title(*setting) for setting in SETTINGS]):
-            raise UnknownName(f"setting (of --tuned {path})", setting, known)
+            raise UnknownName(f"setting (of tuned={path})", setting, known)
         if not isinstance(methods, dict) or set(methods) != set(TUNED):
-            raise SettingInvalid(f"--tuned {path}: '{setting}' needs exactly {', '.join(TUNED)}")
+            raise SettingInvalid(f"tuned={path}: '{setting}' needs exactly {', '.join(TUNED)}")
         for name, point in methods.items():
             if not _is_point(point):
                 raise SettingInvalid(
-                    f"--tuned {path}: '{name}' of '{setting}' needs exactly {', '.join(GRID)}: one of "
+                    f"tuned={path}: '{name}' of '{setting}' needs exactly {', '.join(GRID)}: one of "
                     f"{', '.join(SCALINGS)}, a whole number above 0 and two numbers of at least 0"
                 )
     return tuned
@@ -200,38 +191,49 @@ def _title(kind: str, share: float) -> str:
     return f"{kind} {share:.0%}"
 
 
-def _main(arguments: argparse.Namespace) -> None:
-    for name in ("seeds", "tuning_seeds", "jobs"):
-        if getattr(arguments, name) < 1:
-            option = name.replace("_", "-")
-            raise SettingInvalid(f"--{option} must be at least 1, got {getattr(arguments, name)}")
-    tuned = load_tuned(arguments.tuned) if arguments.tuned else {}
+def _main(options: Options) -> None:
+    tuned = load_tuned(options.tuned) if options.tuned else {}
     try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
+        options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingInvalid(f"--out {arguments.out} cannot be a folder: {error.strerror}") from error
+        raise SettingInvalid(f"out={options.out} cannot be a folder: {error.strerror}") from error
+    _announce(options, tuned)
     rows = []
     chosen: dict[str, dict[str, Any]] = {}
-    for kind, share in tqdm(SETTINGS, disable=None):
+    for kind, share in tqdm(SETTINGS, unit="setting", disable=None):
         setting = _title(kind, share)
         best = tuned.get(setting) or {
-            name: tune(method, kind, share, range(1000, 1000 + arguments.tuning_seeds), arguments.jobs)
+            name: tune(method, kind, share, range(1000, 1000 + options.tuning_seeds), options.jobs)
             for name, method in TUNED.items()
         }
         chosen[setting] = best
         for name, method in {**TUNED, **VARIANTS}.items():
-            options = {**method, **best.get(name, best["F1"])}
-            results = Parallel(n_jobs=arguments.jobs)(
-                delayed(run)(options, kind, share, seed) for seed in range(arguments.seeds)
+            point = {**method, **best.get(name, best["F1"])}
+            results = Parallel(n_jobs=options.jobs)(
+                delayed(run)(point, kind, share, seed) for seed in range(options.seeds)
             )
             rows += [
                 {"setting": setting, "method": name, "seed": seed, **result}
                 for seed, result in enumerate(results)
             ]
     table = pd.DataFrame(rows)
-    table.to_csv(arguments.out / "runs.csv", index=False)
-    (arguments.out / "hyperparameters.json").write_text(json.dumps(chosen, indent=1) + "\n")
+    table.to_csv(options.out / "runs.csv", index=False)
+    (options.out / "hyperparameters.json").write_text(json.dumps(chosen, indent=1) + "\n")
     print(markdown(table))
+
+
+def _announce(options: Options, tuned: dict[str, Any]) -> None:
+    """Say how much there is to do, and how long it takes by the time of one training of each batch size."""
+    points = math.prod(map(len, GRID.values())) * len(TUNED) * options.tuning_seeds
+    untuned = len(SETTINGS) - len(tuned)
+    trainings = points * untuned + len(SETTINGS) * (len(TUNED) + len(VARIANTS)) * options.seeds
+    print(f"{trainings:,} trainings on {options.jobs} processes", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    for size in GRID["batch_size"]:
+        point = {name: values[0] for name, values in GRID.items()} | {"batch_size": size}
+        run({**TUNED["F1"], **point}, *SETTINGS[0], 0)
+    seconds = trainings * (time.perf_counter() - start) / len(GRID["batch_size"]) / options.jobs
+    print(f"at most about {seconds / 60:,.0f} minutes, as measured on three", file=sys.stderr, flush=True)
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -2,19 +2,19 @@
 
 By default as it is told everywhere: scikit-learn's diabetes features, mapped to [0, 1] by the training part,
 corrupted once by 0.2 N(0, 1) and clipped; a d-8-d network, ReLU and sigmoid, learns to undo it in 50 full-batch
-steps of Adam. Options replace the corruption, the loss and the sizes; ``--data nasdaq`` takes windows of a
+steps of Adam. Options replace the corruption, the loss and the sizes; ``data=nasdaq`` takes windows of a
 series, each mapped to [0, 1] by its own extremes, and a convolutional network.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,9 @@ from tqdm import tqdm
 
 from baselines.autoencoder import CORRUPTIONS, LOSSES, Autoencoder, ConvAutoencoder, train_full_batch
 from baselines.training import seeded
-from experiments.base.errors import HarnessError, SettingInvalid
+from experiments.base import command
+from experiments.base.command import Option
+from experiments.base.errors import SettingInvalid
 from experiments.data.recipes import load_dataset
 
 SWEEP = {
@@ -41,15 +43,15 @@ SWEEP = {
 class Recipe:
     """What one run is made of; the defaults are the tutorial's."""
 
-    data: str = "diabetes"
-    hidden: int = 8
-    epochs: int = 50
-    lr: float = 1e-3
-    corruption: str = "gaussian"
-    level: float = 0.2
-    loss: str = "mse"
-    window: int = 24
-    seed: int = 0
+    data: Annotated[str, Option("a dataset's name (diabetes; also nasdaq)")] = "diabetes"
+    hidden: Annotated[int, Option("width of the code")] = 8
+    epochs: Annotated[int, Option("full-batch steps")] = 50
+    lr: Annotated[float, Option("of Adam")] = 1e-3
+    corruption: Annotated[str, Option(", ".join(CORRUPTIONS), among=CORRUPTIONS)] = "gaussian"
+    level: Annotated[float, Option("deviation, or share of entries")] = 0.2
+    loss: Annotated[str, Option(", ".join(LOSSES), among=LOSSES)] = "mse"
+    window: Annotated[int, Option("steps, for a series")] = 24
+    seed: Annotated[int, Option("of weights and corruption")] = 0
 
     def __post_init__(self) -> None:
         for name, least in {"hidden": 1, "epochs": 1, "window": 2, "seed": 0, "level": 0}.items():
@@ -223,46 +225,29 @@ def plot_latent(data: Data, net: nn.Module, seed: int) -> Figure:
     return figure
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Train, print every tenth loss and the test error, draw; 1 for bad input, 130 after Ctrl-C."""
-    try:
-        _main(argv)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
-    return 0
+@dataclass(frozen=True)
+class Options(Recipe):
+    """A recipe, and what to make of it."""
+
+    latent: Annotated[bool, Option("also plot the codes by PCA and t-SNE")] = False
+    sweep: Annotated[bool, Option("try a grid of hyper-parameters instead")] = False
+    out: Annotated[Path, Option("folder for the plots")] = Path("results/autoencoder")
 
 
-def _main(argv: list[str] | None) -> None:
-    default = Recipe()
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.autoencoder",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--data", default=default.data, help="a dataset's name (diabetes; also nasdaq)")
-    parser.add_argument("--hidden", type=int, default=default.hidden, help="width of the code (8)")
-    parser.add_argument("--epochs", type=int, default=default.epochs, help="full-batch steps (50)")
-    parser.add_argument("--lr", type=float, default=default.lr, help="of Adam (0.001)")
-    parser.add_argument("--corruption", choices=CORRUPTIONS, default=default.corruption)
-    parser.add_argument(
-        "--level", type=float, default=default.level, help="deviation, or share of entries (0.2)"
-    )
-    parser.add_argument("--loss", choices=LOSSES, default=default.loss)
-    parser.add_argument("--window", type=int, default=default.window, help="steps, for a series (24)")
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument("--latent", action="store_true", help="also plot the codes by PCA and t-SNE")
-    parser.add_argument("--sweep", action="store_true", help="try a grid of hyper-parameters instead")
-    parser.add_argument("--out", type=Path, default=Path("results/autoencoder"), help="folder for the plots")
-    arguments = vars(parser.parse_args(argv))
-    out, latent, sweeping = (arguments.pop(name) for name in ("out", "latent", "sweep"))
-    recipe = Recipe(**arguments)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, print every tenth loss and the test error, draw."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if command.asks_for_help(arguments):
+        print(command.described(__doc__, Options), end="")
+        return command.DONE
+    return command.run(lambda: _main(command.parse(arguments, Options)))
+
+
+def _main(options: Options) -> None:
+    out, recipe = options.out, Recipe(**{f.name: getattr(options, f.name) for f in fields(Recipe)})
     data = load(recipe)
     out.mkdir(parents=True, exist_ok=True)
-    if sweeping:
+    if options.sweep:
         table = sweep(recipe, data)
         path = out / f"{recipe.data}_sweep.csv"
         table.to_csv(path, index=False)
@@ -274,7 +259,7 @@ def _main(argv: list[str] | None) -> None:
         print(f"epoch {epoch:4d}  loss {result.losses[epoch - 1]:.4f}")
     print(f"test MSE {result.test_mse:.4f} (corrupted input {mse(result.corrupted, data.test):.4f})")
     figures = {"reconstruction": plot_reconstruction(data, result)}
-    if latent:
+    if options.latent:
         figures["latent"] = plot_latent(data, result.net, recipe.seed)
     for name, figure in figures.items():
         path = out / f"{recipe.data}_{name}.png"

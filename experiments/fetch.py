@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated
 
 from tqdm import tqdm
 
-from experiments.base.errors import DatasetCorrupt, FetchFailed, HarnessError, UnknownName
+from experiments.base import command
+from experiments.base.command import Option, Words
+from experiments.base.errors import DatasetCorrupt, FetchFailed, UnknownName, WrongCall
 from experiments.data import sources
 from experiments.data.recipes import DATASETS
 from experiments.data.sources import Source, line_end_forms, locate, unpack
@@ -21,55 +24,57 @@ from experiments.data.sources import Source, line_end_forms, locate, unpack
 LIMIT = 1 << 30
 """Largest file, in bytes, that is unpacked from an archive where the size is not known beforehand."""
 
-EPILOG = """\
-Files go to <data-dir>/<key>/<file> (datasets/raw unless --data-dir says otherwise) and are proved by their
-sha256 (two of them by git blob ids). A file that is at hand and right, there or in the folder that DENOGRAD_DATA
-names, is left alone. Where there is no direct address, or it fails, what to do by hand is printed.
-Exit code: 0 if every file asked for is there and right, else 1.
+HELP = """Download the datasets' raw files and verify their checksums.
 
-examples:
+Usage
+  python -m experiments.fetch NAME... [data_dir=PATH] [verify=true]
+
+NAME is a dataset (see `python -m experiments.list dataset`), or all. Files go to DATA_DIR/KEY/FILE and are proved by
+their sha256 (two of them by git blob ids). A file that is at hand and right, there or in the folder that
+DENOGRAD_DATA names, is left alone. Where there is no direct address, or it fails, what to do by hand is printed.
+Exit code: 0 if every file asked for is there and right, 1 if one is not, 2 for a wrong call.
+
+Examples
   python -m experiments.fetch ett parkinsons
-  python -m experiments.fetch all --data-dir ~/data
-  python -m experiments.fetch all --verify
+  python -m experiments.fetch all data_dir=~/data
+  python -m experiments.fetch all verify=true
 """
 
 
-def main(argv: list[str] | None = None) -> int:
+@dataclass(frozen=True)
+class Options:
+    names: Annotated[tuple[str, ...], Words()] = ()
+    data_dir: Annotated[Path | None, Option("folder for the files; null is datasets/raw")] = None
+    verify: Annotated[bool, Option("only check what is there, download nothing")] = False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Fetch or verify what the command line names; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.fetch",
-        description="Download the datasets' raw files and verify their checksums.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="datasets (see experiments.list), or 'all'")
-    parser.add_argument("--data-dir", type=Path, help="folder for the files (default: datasets/raw)")
-    parser.add_argument("--verify", action="store_true", help="only check what is there, download nothing")
-    arguments = parser.parse_args(argv)
-    try:
-        wanted = sources_of(arguments.names)
-        folder = arguments.data_dir.expanduser() if arguments.data_dir else sources.RAW
-        if not arguments.verify:
-            _make_folder(folder)
-        bad = verify(wanted, arguments.data_dir) if arguments.verify else fetch(wanted, folder)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "Interrupted. Files that are complete stay; the same command goes on from there.", file=sys.stderr
-        )
-        return 130
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if command.asks_for_help(arguments):
+        print(command.described(HELP, Options), end="")
+        return command.DONE
+    interrupted = "Interrupted. Files that are complete stay; the same command goes on from there."
+    return command.run(lambda: _main(command.parse(arguments, Options)), interrupted=interrupted)
+
+
+def _main(options: Options) -> int:
+    if not options.names:
+        raise WrongCall("which datasets? Name some, or 'all': see 'python -m experiments.list dataset'")
+    wanted = sources_of(options.names)
+    folder = options.data_dir or sources.RAW
+    if not options.verify:
+        _make_folder(folder)
+    bad = verify(wanted, options.data_dir) if options.verify else fetch(wanted, folder)
     if bad:
-        print(
-            f"{len(bad)} of {len(wanted)} files are not there or not right: {', '.join(bad)}", file=sys.stderr
-        )
+        listed = ", ".join(bad)
+        print(f"{len(bad)} of {len(wanted)} files are not there or not right: {listed}", file=sys.stderr)
     elif not wanted:
         print("Nothing to fetch: these data come with a package or are computed.")
-    return 1 if bad else 0
+    return command.FAILED if bad else command.DONE
 
 
-def sources_of(names: list[str]) -> list[Source]:
+def sources_of(names: Iterable[str]) -> list[Source]:
     """Collect the raw files of the named datasets ('all' names every one), each once.
 
     Raises
@@ -147,10 +152,10 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FetchFailed(
-            f"cannot write to {folder} ({error.strerror}): choose another with --data-dir"
+            f"cannot write to {folder} ({error.strerror}): choose another with data_dir=PATH"
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FetchFailed(f"cannot write to {folder} (no permission): choose another with --data-dir")
+        raise FetchFailed(f"cannot write to {folder} (no permission): choose another with data_dir=PATH")
 
 
 def _write(target: Path, content: bytes) -> None:

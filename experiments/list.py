@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
 
-from experiments.base.errors import HarnessError
+from experiments.base import command
+from experiments.base.command import Option, Words
+from experiments.base.errors import HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.targets import resolve
 from experiments.data.recipes import DATASETS, Recipe
@@ -20,35 +23,53 @@ from experiments.data.sources import locate
 GROUPS = ("dataset", "noise", "backbone", "denoiser", "regressor", "protocol", "profile")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the groups asked for, all of them by default; 1 for a data folder that is none."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.list", description=__doc__)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"any of {', '.join(GROUPS)}; default all")
-    parser.add_argument(
-        "--data-dir", help="a folder with the raw files (default: the variable DENOGRAD_DATA)"
-    )
-    arguments = parser.parse_args(argv)
-    unknown = sorted(set(arguments.groups) - set(GROUPS))
-    if unknown:
-        parser.error(f"unknown group {', '.join(unknown)}: there are {', '.join(GROUPS)}")
-    try:
-        for group in arguments.groups or GROUPS:
-            rows = list(_datasets(arguments.data_dir) if group == "dataset" else _components(group))
-            _print_table(group, rows)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
+HELP = f"""Every dataset, denoiser, backbone, regressor and noise model there is.
+
+Usage
+  python -m experiments.list [GROUP...] [data_dir=PATH]
+
+GROUP is any of {", ".join(GROUPS)}; all of them by default.
+
+Examples
+  python -m experiments.list
+  python -m experiments.list dataset data_dir=~/data
+"""
 
 
-def _datasets(data_dir: str | None) -> Iterator[tuple[str, ...]]:
+@dataclass(frozen=True)
+class Options:
+    groups: Annotated[tuple[str, ...], Words()] = ()
+    data_dir: Annotated[
+        Path | None, Option("a folder with the raw files; null is the variable DENOGRAD_DATA")
+    ] = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the groups asked for, all of them by default."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if command.asks_for_help(arguments):
+        print(command.described(HELP, Options), end="")
+        return command.DONE
+    return command.run(lambda: _main(command.parse(arguments, Options)))
+
+
+def _main(options: Options) -> None:
+    for group in options.groups:
+        if group not in GROUPS:
+            raise UnknownName("group", group, GROUPS)
+    for group in options.groups or GROUPS:
+        rows = list(_datasets(options.data_dir) if group == "dataset" else _components(group))
+        _print_table(group, rows)
+
+
+def _datasets(data_dir: Path | None) -> Iterator[tuple[str, ...]]:
     yield "name", "kind", "rows x columns", "target", "at hand", "source"
     for name, recipe in DATASETS.items():
         shape = " x ".join(f"{side:,}" for side in recipe.shape)
         yield name, recipe.kind, shape, recipe.target, _at_hand(recipe, data_dir), _source(recipe)
 
 
-def _at_hand(recipe: Recipe, data_dir: str | None) -> str:
+def _at_hand(recipe: Recipe, data_dir: Path | None) -> str:
     return "yes" if all(locate(source, data_dir) for source in recipe.sources) else "no"
 
 
@@ -93,8 +114,4 @@ def _print_table(title: str, rows: list[tuple[str, ...]]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # `| head`
-        sys.stderr.close()
-        sys.exit(0)
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """What can go wrong with what a user hands over: typed errors that say what, where, and how to mend it.
 
-Every error of the harness is a `HarnessError`; an entry point catches that class, prints the message alone and
-ends with exit code 1. Anything else is a bug of ours and keeps its traceback.
+Every error of the harness is a `HarnessError`. `experiments.base.command.run` catches that class, prints the message
+alone and ends with the error's exit code. Anything else is a bug of ours and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -9,28 +9,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import ClassVar
 
 
 class HarnessError(Exception):
-    """The base of every error that the user can mend."""
+    """The base of every error that the user can mend.
+
+    Attributes
+    ----------
+    exit_code : int
+        1 where something failed, 2 where the call itself is wrong.
+    """
+
+    exit_code: ClassVar[int] = 1
 
 
-class UnknownName(HarnessError):
+class WrongCall(HarnessError):
+    """A word of the command line that no command takes, or a value that does not fit."""
+
+    exit_code = 2
+
+
+class UnknownName(WrongCall):
     """A name that no registry holds; the message shows the near ones."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
-        near = get_close_matches(str(name), names, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(names)}."
-        super().__init__(f"there is no {what} {name!r}. {hint}")
-        self.near = near
+        names = sorted(set(known))
+        super().__init__(f"there is no {what} {name!r}. {near(name, names)}")
+        self.near = _near(name, names)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions are rebuilt from `args`, which holds the finished message here.
         return HarnessError.__new__, (type(self), *self.args), self.__dict__
 
 
-class SettingInvalid(HarnessError, ValueError):
+class SettingInvalid(WrongCall, ValueError):
     """A setting outside the values it may have."""
 
 
@@ -50,8 +63,23 @@ class FetchFailed(HarnessError):
     """A download did not yield the published file."""
 
 
-class BadConfig(HarnessError):
+class BadConfig(WrongCall):
     """A configuration value out of its range."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Say which known names are near to one that is not known, or which there are.
+
+    Examples
+    --------
+    >>> near("pcaa", ["pca", "dae"])
+    "Did you mean 'pca'?"
+    >>> near("x", ["pca", "dae"])
+    'There are dae, pca.'
+    """
+    names = sorted(set(known))
+    found = _near(name, names)
+    return f"Did you mean {' or '.join(map(repr, found))}?" if found else f"There are {', '.join(names)}."
 
 
 def plain_name(key: str, name: str) -> str:
@@ -67,3 +95,7 @@ def plain_name(key: str, name: str) -> str:
             f"{key} must be a plain name, since files are named after it: letters, digits, _ and -. Got '{name}'"
         )
     return name
+
+
+def _near(name: str, names: list[str]) -> list[str]:
+    return get_close_matches(str(name), names, n=3, cutoff=0.5)

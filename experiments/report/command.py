@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from experiments.base.errors import HarnessError, plain_name
+from experiments.base import command
+from experiments.base.command import Option
+from experiments.base.errors import plain_name
 from experiments.report import document
 from experiments.report.album import Album
 from experiments.report.document import Folded, Grid, Picture, Section
@@ -44,11 +46,6 @@ Writes  results_dir/NAME/cells.parquet  all cells, one row each
         results_dir/NAME/figures/       png and pdf
         results_dir/NAME/report.md, report.html
 
-Options
-  campaign=NAME        folder under results_dir; the default is that of experiments.run
-  results_dir=results  where campaigns are kept
-  figures=true         false leaves the figures out
-
 Examples
   python -m experiments.report campaign=first
   python -m experiments.report campaign=runs results_dir=/data/results figures=false
@@ -61,55 +58,38 @@ MOST_FAILURES = 100
 
 @dataclass(frozen=True)
 class Options:
-    campaign: str = "runs"
-    results_dir: str = "results"
-    figures: bool = True
-
-
-class BadOption(HarnessError):
-    """A word of the command line that is no option."""
+    campaign: Annotated[str, Option("folder under results_dir; the default is that of experiments.run")] = (
+        "runs"
+    )
+    results_dir: Annotated[Path, Option("where campaigns are kept")] = Path("results")
+    figures: Annotated[bool, Option("false leaves the figures out")] = True
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the report that the command line asks for; the exit code is 1 for bad input."""
+    """Write the report that the command line asks for; the exit codes are those of `command.run`."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if {"-h", "--help"} & set(arguments):
-        print(HELP, end="")
-        return 0
-    try:
-        options = parse(arguments)
-        folder = Path(options.results_dir) / options.campaign
-        for path in write_report(folder, figures=options.figures):
-            print(path)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
+    if command.asks_for_help(arguments):
+        print(command.described(HELP, Options), end="")
+        return command.DONE
+    return command.run(lambda: _main(parse(arguments)))
+
+
+def _main(options: Options) -> None:
+    for path in write_report(options.results_dir / options.campaign, figures=options.figures):
+        print(path)
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Read ``key=value`` words.
+    """Read the command line.
 
     Raises
     ------
-    BadOption, BadConfig
+    WrongCall
         For an unknown key (near names shown) or a value that does not fit.
     """
-    given: dict[str, str | bool] = {}
-    known = list(Options.__dataclass_fields__)
-    for word in arguments:
-        key, equals, value = word.lstrip("+").partition("=")
-        if not equals or key not in known:
-            near = difflib.get_close_matches(key, known, cutoff=0.4)
-            hint = f"Did you mean {' or '.join(f'{n}=...' for n in near)}?" if near else "See --help."
-            raise BadOption(f"'{word}' is no option of the report. {hint}")
-        if key == "figures":
-            if value.lower() not in ("true", "false"):
-                raise BadOption(f"figures is true or false, got '{value}'")
-            given[key] = value.lower() == "true"
-        else:
-            given[key] = plain_name(key, value) if key == "campaign" else value
-    return Options(**given)  # type: ignore[arg-type]  # the keys are Options' own
+    options = command.parse(arguments, Options)
+    plain_name("campaign", options.campaign)
+    return options
 
 
 def write_report(folder: Path, *, figures: bool = True) -> list[Path]:

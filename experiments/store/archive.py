@@ -19,6 +19,12 @@ class NoCells(HarnessError):
     """There is nothing to report on."""
 
 
+class NoCampaign(NoCells):
+    """There is no campaign of that name."""
+
+    exit_code = 2
+
+
 class ArchiveUnreadable(HarnessError):
     """The campaign's cells are of another schema, or the archive is damaged."""
 
@@ -41,6 +47,8 @@ def load(folder: Path) -> pd.DataFrame:
 
     Raises
     ------
+    NoCampaign
+        If there is no such folder.
     NoCells
         If the folder holds neither.
     ArchiveUnreadable
@@ -58,7 +66,7 @@ def load(folder: Path) -> pd.DataFrame:
             else []
         )
         hint = f"Campaigns there: {', '.join(near)}." if near else "Run 'python -m experiments.run' first."
-        raise NoCells(f"there is no campaign in {folder}. {hint}")
+        raise NoCampaign(f"there is no campaign in {folder}. {hint}")
     parts = []
     try:
         parts.append(frame(Store(folder, read_only=True).cells()))

@@ -79,7 +79,7 @@ def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(agra, "tune", no_search)
     again = tmp_path / "hyperparameters.json"
-    agra.main(["--seeds", "2", "--tuned", str(again), "--out", str(tmp_path / "again")])
+    agra.main(["seeds=2", f"tuned={again}", "--out", str(tmp_path / "again")])
     assert capsys.readouterr().out.splitlines() == lines
 
 
@@ -90,16 +90,16 @@ TUNED = dict.fromkeys(agra.TUNED, POINT)
 @pytest.mark.parametrize(
     ("arguments", "text", "message"),
     [
-        (["--seeds", "0"], None, "--seeds must be at least 1, got 0"),
-        (["--tuning-seeds", "-1"], None, "--tuning-seeds must be at least 1"),
-        (["--jobs", "0"], None, "--jobs must be at least 1"),
+        (["seeds=0"], None, "seeds must be at least 1, got 0"),
+        (["--tuning-seeds", "-1"], None, "tuning_seeds must be at least 1"),
+        (["jobs=0"], None, "jobs must be at least 1"),
         (["--tuned", "absent.json"], None, "absent.json cannot be read: No such file"),
-        (["--tuned", "f.json"], "{", "f.json is no JSON"),
-        (["--tuned", "f.json"], "[]", "must map settings, such as 'uniform 20%'"),
-        (["--tuned", "f.json"], '{"unifrm 20%": {}}', "Did you mean 'uniform 20%'"),
-        (["--tuned", "f.json"], '{"uniform 20%": {"F1": {}}}', "needs exactly plain, cross-entropy, F1"),
+        (["tuned=f.json"], "{", "f.json is no JSON"),
+        (["tuned=f.json"], "[]", "must map settings, such as 'uniform 20%'"),
+        (["tuned=f.json"], '{"unifrm 20%": {}}', "Did you mean 'uniform 20%'"),
+        (["tuned=f.json"], '{"uniform 20%": {"F1": {}}}', "needs exactly plain, cross-entropy, F1"),
         (
-            ["--tuned", "f.json"],
+            ["tuned=f.json"],
             json.dumps({"uniform 20%": {**TUNED, "F1": {**POINT, "batch_size": "many"}}}),
             "'F1' of 'uniform 20%' needs exactly scaling, batch_size, lr, weight_decay",
         ),
@@ -110,7 +110,7 @@ def test_bad_input_is_answered(arguments, text, message, tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     if text is not None:
         (tmp_path / "f.json").write_text(text)
-    assert agra.main(arguments) == 1
+    assert agra.main(arguments) == 2
     assert message in capsys.readouterr().err
 
 

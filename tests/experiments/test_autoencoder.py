@@ -41,7 +41,7 @@ def test_windows_of_a_series(tmp_path, capsys):
     assert data.train.shape[1:] == (24, 5)
     assert len(data.train) + len(data.test) + 23 == 5_031 - 23
     assert torch.equal(data.test.amax(dim=1), torch.ones(len(data.test), 5))
-    main(["--data", "nasdaq", "--epochs", "10", "--window", "10", "--out", str(tmp_path)])
+    main(["data=nasdaq", "epochs=10", "window=10", f"out={tmp_path}"])
     assert "epoch   10" in capsys.readouterr().out
     assert (tmp_path / "nasdaq_reconstruction.png").exists()
 
@@ -69,7 +69,7 @@ def test_sweep_is_sorted_and_written(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "diabets"], "diabetes"),
+        (["data=diabets"], "diabetes"),
         (["--level", "-1"], "level must be"),
         (["--level", "nan"], "level must be"),
         (["--hidden", "0"], "hidden must be"),
@@ -79,6 +79,6 @@ def test_sweep_is_sorted_and_written(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_bad_input_gets_an_answer(tmp_path, capsys, arguments, message):
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

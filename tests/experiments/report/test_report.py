@@ -100,7 +100,7 @@ def test_campaigns_at_hand_are_named_also_those_of_an_archive_alone(tmp_path, ca
     (tmp_path / "published").mkdir()
     (tmp_path / "published" / archive.ARCHIVE).touch()
     (tmp_path / "none").mkdir()
-    assert report.main(["campaign=nowhere", f"results_dir={tmp_path}"]) == 1
+    assert report.main(["campaign=nowhere", f"results_dir={tmp_path}"]) == 2
     assert "Campaigns there: fresh, published." in capsys.readouterr().err
 
 
@@ -261,15 +261,15 @@ def test_an_archive_that_cannot_be_read_is_refused(tmp_path, capsys, damage):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["campain=first"], "Did you mean campaign=...?"),
-        (["first"], "is no option of the report"),
+        (["campain=first"], "Did you mean 'campaign'?"),
+        (["first"], "'first' is no KEY=VALUE"),
         (["campaign=x", "figures=perhaps"], "figures is true or false, got 'perhaps'"),
         (["campaign=nowhere"], "there is no campaign in"),
     ],
 )
 def test_bad_words_on_the_command_line(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert report.main(arguments) == 1
+    assert report.main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
