@@ -10,95 +10,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Literal
 
-import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from experiments.base.errors import DatasetInvalid, UnknownName
 from experiments.data import synthetic
+from experiments.data.dataset import Dataset, Kind, frame_sum, require_columns
 from experiments.data.sources import SOURCES, Source, read
-
-Kind = Literal["tabular", "series"]
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """A prepared dataset: nothing in it is missing, infinite or text.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"tabular", "series"}
-        Whether the order of the rows means something.
-    frame : DataFrame
-        float64, target included, date excluded.
-    target : str
-        A column of `frame`.
-    sha256 : str
-        Of the raw file (of several: of their joined sums); of the frame where there is no file.
-
-    Raises
-    ------
-    DatasetInvalid
-        If the frame is empty, its columns are not unique, not numeric or lack the target, a value is NaN or
-        infinite, or the target does not vary.
-    """
-
-    name: str
-    kind: Kind
-    frame: pd.DataFrame
-    target: str
-    sha256: str
-
-    def __post_init__(self) -> None:
-        frame, name = self.frame, self.name
-        if self.kind not in ("tabular", "series"):
-            raise DatasetInvalid(f"{name!r}: kind must be 'tabular' or 'series', got {self.kind!r}")
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()].tolist()
-            raise DatasetInvalid(f"{name!r}: columns occur more than once: {twice}. Rename or drop them.")
-        require_columns(frame, [self.target], name)
-        if len(frame) == 0 or frame.shape[1] < 2:
-            raise DatasetInvalid(f"{name!r}: needs rows and at least two columns, got shape {frame.shape}")
-        text = [column for column in frame if not is_numeric_dtype(frame[column].dtype)]
-        if text:
-            raise DatasetInvalid(f"{name!r}: columns are not numeric: {text}. Encode or drop them.")
-        finite = np.isfinite(frame.to_numpy(float))
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            raise DatasetInvalid(
-                f"{name!r}: {(~finite).sum():,} values are NaN or infinite, the first in row {row} of column "
-                f"{frame.columns[column]!r}. Fill or drop them."
-            )
-        if np.ptp(frame[self.target].to_numpy(float)) == 0:
-            raise DatasetInvalid(
-                f"{name!r}: the target {self.target!r} has no variance (every value is "
-                f"{frame[self.target].iloc[0]:g}): there is nothing to predict. Choose another target."
-            )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns, the target included."""
-        return self.frame.shape
-
-    def X_y(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Split into arrays of one's own (writable copies).
-
-        Returns
-        -------
-        X : (n, d) or (T, C) array
-            Features; of a series the whole frame, the target moved to channel 0.
-        y : (n,) or (T,) array
-            Target.
-        names : list of str
-            Columns of `X`.
-        """
-        others = [column for column in self.frame if column != self.target]
-        names = [self.target, *others] if self.kind == "series" else others
-        y = np.array(self.frame[self.target], dtype=float)
-        return np.array(self.frame[names], dtype=float), y, [str(name) for name in names]
 
 
 @dataclass(frozen=True)
@@ -131,20 +50,6 @@ class Recipe:
     def sources(self) -> tuple[Source, ...]:
         """The raw files."""
         return tuple(SOURCES[file] for file in self.files)
-
-
-def require_columns(frame: pd.DataFrame, columns: list[str], name: str) -> None:
-    """Check that `frame` has all of `columns`.
-
-    Raises
-    ------
-    DatasetInvalid
-        Naming the missing ones and those that are there.
-    """
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        there = ", ".join(map(str, frame.columns[:50]))
-        raise DatasetInvalid(f"{name!r}: columns are missing: {', '.join(missing)}. It has: {there}.")
 
 
 def load_dataset(
@@ -180,17 +85,11 @@ def load_dataset(
     if not text:
         frame = frame.astype(float).reset_index(drop=True)
     sums = [sha256 for _, sha256 in found]
-    return Dataset(name, recipe.kind, frame, recipe.target, _join(sums) if sums else _sum_of(frame))
+    return Dataset(name, recipe.kind, frame, recipe.target, _join(sums) if sums else frame_sum(frame))
 
 
 def _join(sums: list[str]) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-
-
-def _sum_of(frame: pd.DataFrame) -> str:
-    # Rounded: the last bits of a computed frame differ between machines.
-    values = np.round(frame.to_numpy(float), 6) + 0.0
-    return hashlib.sha256("\n".join(map(str, frame.columns)).encode() + values.tobytes()).hexdigest()
 
 
 # ------------------------------------------------------------------------------------------ tabular

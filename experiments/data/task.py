@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.base.errors import HarnessError
 from experiments.base.seeds import seed_of
-from experiments.data.recipes import Dataset
+from experiments.data.dataset import Dataset
 from experiments.data.splits import Scaler, Split, split_rows, window_view
 
 

@@ -30,7 +30,8 @@ from experiments.base.resources import Usage, commit, machine, measured
 from experiments.base.seeds import seed_of
 from experiments.config.components import Component, backbones_of, denoisers_of, noise_of, regressors_of
 from experiments.config.schema import Config
-from experiments.data.recipes import Dataset, load_dataset
+from experiments.data.dataset import Dataset
+from experiments.data.recipes import load_dataset
 from experiments.data.task import Task, prepare
 from experiments.run.backbones import BackboneProvider
 from experiments.run.protocols import Refined, Refinement, compared_rows, scored_on, variants

@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from experiments.base.resources import resident_mb
 from experiments.config.schema import Config
-from experiments.data.recipes import Dataset, load_dataset
+from experiments.data.dataset import Dataset
+from experiments.data.recipes import load_dataset
 from experiments.run.trial import Run, Trial
 from experiments.store.claims import claimed
 from experiments.store.files import Store

@@ -10,7 +10,8 @@ import yaml
 
 from experiments.base.errors import DatasetCorrupt
 from experiments.data import sources
-from experiments.data.recipes import _SUPPORT2, DATASETS, Dataset, load_dataset
+from experiments.data.dataset import Dataset
+from experiments.data.recipes import _SUPPORT2, DATASETS, load_dataset
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "dataset"
 NOT_AT_HAND = {"lattice_physics", "ecl"}

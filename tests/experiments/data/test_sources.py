@@ -15,7 +15,8 @@ from experiments.base.errors import (
     UnknownName,
 )
 from experiments.data import sources
-from experiments.data.recipes import DATASETS, Dataset, Recipe, _series, load_dataset
+from experiments.data.dataset import Dataset
+from experiments.data.recipes import DATASETS, Recipe, _series, load_dataset
 from experiments.data.sources import Source
 
 GOOD = b"date,a,b\n2020-01-01,1,2\n2020-01-02,3,4\n"
