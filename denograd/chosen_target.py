@@ -1,0 +1,399 @@
+"""A regressor that learns from a refined target, as far as cross-validation says that this pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from denograd.data.arrays import Array
+from denograd.data.checks import check_count, check_nonnegative, check_positive
+from denograd.models.folds import fold_of
+from denograd.regressor_base import RegressorBase
+from denograd.target_choice import Folds, Rows, choose, default_teacher, read_versions
+
+Mix = Literal["labels", "predictions"]
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class ChosenTarget(RegressorBase):
+    """Fit a regressor on a mixture of versions of its target, chosen by its error on held-out observed targets.
+
+    A label that varies less around the expectation of the target given the features is a better label, whether
+    it is closer to the truth or not. Candidates are the versions that `fit` is given, such as the one of
+    `denograd.smooth_target`, and the prediction of a teacher. For every fold of the training data, the regressor
+    is fitted on the other folds with each version; of all mixtures of these predictions the one is taken that
+    beats the observed target on the fold's *observed* targets by the most after `se` standard errors are taken
+    off, and nothing is changed if none is left above zero. The labels for a fold come from teachers that saw
+    neither the fold they label nor the one that judges.
+
+    Parameters
+    ----------
+    regressor : object
+        Any regressor that scikit-learn can clone; never fitted itself.
+    teacher : "default", regressor or None
+        Its cross-fitted prediction is one more version. "default" is a ridge with its penalty by
+        cross-validation and, on a table, the mean of that and of light boosted trees; None leaves it out.
+    ordered : bool
+        Whether rows follow each other in time: folds are then contiguous blocks, and standard errors are those
+        of blocks of 48 rows.
+    gap : int
+        Rows left out of the training on either side of a fold that judges (ordered rows): those that share
+        values with it, ``window + 8`` for windows and a target of `smooth_target`.
+    folds : int
+    step : float
+        Grain of the weights that are tried.
+    se : float, optional
+        Standard errors by which a mixture has to beat the observed target; by default 1 for ordered rows and 2
+        for a table, where there is less to win.
+    mix : {"labels", "predictions"}
+        Whether one regressor is fitted on the mixed labels, or one on each version that has a weight, whose
+        predictions are mixed. For regressors linear in their labels, such as Ridge and k nearest neighbours, it
+        is the same.
+    n_jobs : int, optional
+        Processes, as joblib counts them.
+    random_state : int or None
+        Of the folds of a table and of the default teacher; None draws one anew for every fit.
+    verbose : bool
+        Show a progress bar where stderr is a terminal.
+
+    Attributes
+    ----------
+    weights_ : (m,) array
+        Weight of every version, the observed target first; they sum to 1.
+    names_ : list of str
+        Names of the versions.
+    gain_ : float
+        Share of the held-out error that the chosen mixture saves; 0 where nothing was changed.
+    report_ : list of dict
+        Per version and for the chosen mixture: ``target``, ``weight``, ``error`` (held-out mean squared error on
+        observed targets), ``gain`` and ``standard_error`` (shares of the error on the observed target), and
+        ``verdict``, in words.
+    y_ : (n,) array
+        The mixed labels.
+    regressors_ : list
+        The fitted regressor; one per version with a weight where predictions are mixed.
+
+    Notes
+    -----
+    In a search over parameters, whose folds must cut the versions as well, hand them over as further columns of
+    `y`, or as an array or DataFrame ``versions`` (as a parameter of the search's ``fit``; where metadata routing
+    is enabled, after ``set_fit_request(versions=True)``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 3))
+    >>> y = X @ [1.0, 2.0, -1.0] + rng.normal(size=400)
+    >>> model = ChosenTarget(KNeighborsRegressor()).fit(X, y)
+    >>> model.names_, bool(model.gain_ > 0.01)
+    (['observed', 'teacher'], True)
+    >>> model.report_[-1]["verdict"].split("%")[1]
+    ' of the held-out error'
+    """
+
+    def __init__(
+        self,
+        regressor: Any,
+        teacher: Any = "default",
+        ordered: bool = False,
+        gap: int = 0,
+        folds: int = 4,
+        step: float = 0.1,
+        se: float | None = None,
+        mix: Mix = "labels",
+        n_jobs: int | None = None,
+        random_state: int | None = 0,
+        verbose: bool = False,
+    ):
+        self.regressor = regressor
+        self.teacher = teacher
+        self.ordered = ordered
+        self.gap = gap
+        self.folds = folds
+        self.step = step
+        self.se = se
+        self.mix = mix
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, versions: Any = None, **fit_params: Any) -> Self:
+        """Choose the mixture, then fit the regressor on it.
+
+        Parameters
+        ----------
+        X : (n, ...) array or DataFrame
+            Features as they are, in any form that the regressor takes (windows as well; the default teacher sees
+            them flattened).
+        y : (n,) array, or (n, 1 + m) array or DataFrame
+            The target as observed; further columns are versions of it.
+        versions : sequence of (n,) arrays, (n,) or (n, m) array, Series or DataFrame, optional
+            Versions of the target that were made without the regressor.
+        **fit_params
+            For every fit of the regressor, such as ``validation=`` for early stopping (keep its targets as
+            observed) or ``sample_weight``; arrays and Series of n rows are cut like `X`. Where metadata routing
+            is enabled, those that the regressor requests.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters out of range, targets that do not fit together, or too few rows.
+        """
+        from sklearn.utils.validation import check_consistent_length
+
+        seed = self._check()
+        if hasattr(X, "tocsr"):
+            raise TypeError("X is sparse, and sparse input is not supported: hand over X.toarray()")
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        known, names = read_versions(y, versions)
+        check_consistent_length(X, known[0])
+        n = len(known[0])
+        if n < 2 * self.folds:
+            raise ValueError(
+                f"n_samples={n} is too few for {self.folds} folds: give at least {2 * self.folds} rows"
+            )
+        kind: Literal["series", "tabular"] = "series" if self.ordered else "tabular"
+        folds = Folds(fold_of(n, self.folds, kind, np.random.default_rng(seed)), self.gap)
+        teacher = default_teacher(self.ordered, seed) if _is_default(self.teacher) else self.teacher
+        if teacher is not None:
+            names = [*names, "teacher"]
+        student = _Fit(self.regressor, X, self._routed(fit_params))
+        steps = (len(names) + (folds.count + 1) / 2 * (teacher is not None)) * folds.count + 1
+        with tqdm(
+            total=int(steps), desc="denograd choice", disable=None if self.verbose else True, leave=False
+        ) as bar:
+            versions_for = self._versions_for_judges(teacher, X, known, folds, bar)
+            held_out = self._held_out(student, versions_for, folds, bar)
+            choice = choose(held_out, known[0], names, step=self.step, se=self._se(), ordered=self.ordered)
+            self.names_, self.weights_ = names, choice.weights
+            self.gain_, self.report_ = choice.gain, choice.report
+            self._fit_chosen(student, teacher, known, folds, bar)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predict for features as they come, shape ``(n,)``."""
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "regressors_")
+        found = [model.predict(X) for model in self.regressors_]
+        if len(found) == 1:
+            return found[0]
+        return np.tensordot(self.weights_[self.weights_ > 0], np.stack(found), 1)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Coefficient of determination R^2 on the observed target, the first column of `y`."""
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(read_versions(y, None)[0][0], self.predict(X)))
+
+    @property
+    def n_features_in_(self) -> int:
+        """Features that the fitted regressor saw."""
+        return int(self._of_fitted("n_features_in_"))
+
+    @property
+    def feature_names_in_(self) -> Any:
+        """Names of the features, where the fitted regressor knows them."""
+        return self._of_fitted("feature_names_in_")
+
+    def _of_fitted(self, name: str) -> Any:
+        if "regressors_" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has {name} only once it is fitted")
+        return getattr(self.regressors_[0], name)
+
+    # What is chosen from
+
+    def _versions_for_judges(
+        self, teacher: Any, X: Any, known: list[Array], folds: Folds, bar: Any
+    ) -> list[list[Array]]:
+        """All versions of the target as each judging fold may know them; NaN where a judge must not look.
+
+        The teacher's labels of fold j for judge k are from a teacher that saw neither: one that saw k would pass
+        on k's noise through its labels, and a teacher that overfits would always look good.
+        """
+        if teacher is None:
+            return [known] * folds.count
+        learn = _Fit(teacher, _flat(X))
+        source = _taught(known)
+        pairs = list(combinations(range(folds.count), 2))
+        jobs: list[Job] = [
+            (learn.predict_parts, (source, folds.away_from(j, k), (folds.rows(j), folds.rows(k))))
+            for j, k in pairs
+        ]
+        labels = np.full((folds.count, len(source)), np.nan)
+        for (j, k), (of_j, of_k) in zip(pairs, self._run(jobs, bar), strict=True):
+            labels[k, folds.rows(j)], labels[j, folds.rows(k)] = of_j, of_k
+        return [[*known, labels[k]] for k in range(folds.count)]
+
+    def _held_out(self, student: _Fit, versions: list[list[Array]], folds: Folds, bar: Any) -> Array:
+        """Predict every fold by the regressor fitted on the others, for each version: (m, n)."""
+        jobs: list[Job] = [
+            (student.predict_parts, (version, folds.away_from(k), (folds.rows(k),)))
+            for k in range(folds.count)
+            for version in versions[k]
+        ]
+        found = iter(self._run(jobs, bar))
+        held_out = np.empty((len(versions[0]), len(folds.fold)))
+        for k in range(folds.count):
+            for v in range(len(held_out)):
+                held_out[v, folds.rows(k)] = next(found)[0]
+        return held_out
+
+    def _fit_chosen(self, student: _Fit, teacher: Any, known: list[Array], folds: Folds, bar: Any) -> None:
+        """Fit the regressor on all rows, with the labels or the versions that have a weight."""
+        versions = list(known)
+        if teacher is not None:
+            labels = np.zeros(len(known[0]))
+            if self.weights_[-1] > 0:
+                learn = _Fit(teacher, _flat(student.X))
+                jobs: list[Job] = [
+                    (learn.predict_parts, (_taught(known), folds.away_from(k), (folds.rows(k),)))
+                    for k in range(folds.count)
+                ]
+                for k, found in enumerate(self._run(jobs, bar)):
+                    labels[folds.rows(k)] = found[0]
+            versions.append(labels)
+        self.y_ = np.tensordot(self.weights_, np.stack(versions), 1)
+        targets = [self.y_]
+        if self.mix == "predictions":
+            targets = [v for v, weight in zip(versions, self.weights_, strict=True) if weight > 0]
+        self.regressors_ = self._run([(student.fitted, (target,)) for target in targets], bar)
+
+    def _run(self, jobs: Sequence[Job], bar: Any) -> list[Any]:
+        """Run jobs in the processes asked for; results in their order."""
+        from sklearn.utils.parallel import Parallel, delayed
+
+        found = []
+        for result in Parallel(n_jobs=self.n_jobs, return_as="generator")(
+            delayed(call)(*given) for call, given in jobs
+        ):
+            found.append(result)
+            bar.update()
+        return found
+
+    # Parameters
+
+    def _check(self) -> int:
+        """Check the parameters; give the seed."""
+        for name, model in (("regressor", self.regressor), ("teacher", self.teacher)):
+            if name == "teacher" and (model is None or _is_default(model)):
+                continue
+            if isinstance(model, type) or not all(
+                callable(getattr(model, method, None)) for method in ("fit", "predict", "get_params")
+            ):
+                also = ", 'default' or None" if name == "teacher" else ""
+                raise TypeError(
+                    f"{name} must be a regressor that scikit-learn can clone, such as Ridge(){also}, got {model!r}"
+                )
+        check_count(folds=self.folds)
+        least = (
+            2 if self.teacher is None else 3
+        )  # a teacher needs a fold that neither it nor the judge labels
+        if self.folds < least:
+            raise ValueError(f"folds must be at least {least}, got {self.folds}")
+        check_nonnegative(gap=self.gap, se=self._se())
+        if self.gap and not self.ordered:
+            raise ValueError(
+                f"gap={self.gap} has no effect where rows have no order: set ordered=True as well"
+            )
+        check_positive(step=self.step)
+        if abs(1 / self.step - round(1 / self.step)) > 1e-6:
+            raise ValueError(f"step must be a whole share of 1, such as 0.1 or 0.25, got {self.step}")
+        if self.mix not in get_args(Mix):
+            raise ValueError(f"mix must be one of {', '.join(get_args(Mix))}, got {self.mix!r}")
+        if self.random_state is None:
+            return int(np.random.default_rng().integers(2**31))
+        return self.random_state
+
+    def _se(self) -> float:
+        if self.se is not None:
+            return self.se
+        return 1.0 if self.ordered else 2.0
+
+    # Metadata routing of scikit-learn
+
+    def set_fit_request(self, *, versions: bool | str | None) -> Self:
+        """Say whether `fit` wants ``versions`` where metadata routing is enabled, or under which name."""
+        self._metadata_request = self._request()
+        self._metadata_request.fit.add_request(param="versions", alias=versions)
+        return self
+
+    def get_metadata_routing(self) -> Any:
+        """Say to scikit-learn which metadata `fit` takes itself, and which it hands on to the regressor."""
+        from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+
+        router = MetadataRouter(owner=self).add_self_request(self._request())
+        return router.add(
+            regressor=self.regressor, method_mapping=MethodMapping().add(caller="fit", callee="fit")
+        )
+
+    def _request(self) -> Any:
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        if hasattr(self, "_metadata_request"):
+            return self._metadata_request
+        request = MetadataRequest(owner=self)
+        request.fit.add_request(param="versions", alias=None)
+        return request
+
+    def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of the regressor's own `fit`."""
+        import sklearn
+        from sklearn.utils.metadata_routing import process_routing
+
+        if not (fit_params and sklearn.get_config()["enable_metadata_routing"]):
+            return fit_params
+        return dict(process_routing(self, "fit", **fit_params).regressor.fit)
+
+
+class _Fit:
+    """A regressor, the features, and what else its `fit` takes: fitted on some rows and some target."""
+
+    def __init__(self, model: Any, X: Any, params: dict[str, Any] | None = None):
+        self.model, self.X, self.params = model, X, params or {}
+
+    def predict_parts(self, target: Array, rows: Rows, parts: Sequence[Rows]) -> list[Array]:
+        """Fit on `rows`, predict each of the parts."""
+        from sklearn.utils import _safe_indexing
+
+        model = self.fitted(target, rows)
+        return [np.asarray(model.predict(_safe_indexing(self.X, part)), float).ravel() for part in parts]
+
+    def fitted(self, target: Array, rows: Rows | None = None) -> Any:
+        """Fit a clone on `rows`; None means all."""
+        from sklearn.base import clone
+        from sklearn.utils import _safe_indexing
+
+        X, params = self.X, self.params
+        if rows is not None:
+            n = len(target)
+            X, target = _safe_indexing(X, rows), target[rows]
+            params = {
+                name: _safe_indexing(value, rows) if getattr(value, "shape", ())[:1] == (n,) else value
+                for name, value in params.items()
+            }
+        return clone(self.model).fit(X, target, **params)
+
+
+def _taught(known: list[Array]) -> Array:
+    """What a teacher learns: the observed target, or its mean with the first version."""
+    return known[0] if len(known) == 1 else (known[0] + known[1]) / 2
+
+
+def _flat(X: Any) -> Any:
+    """Windows as rows."""
+    return X.reshape(len(X), -1) if getattr(X, "ndim", 2) > 2 else X
+
+
+def _is_default(teacher: Any) -> bool:
+    return isinstance(teacher, str) and teacher == "default"

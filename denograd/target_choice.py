@@ -1,0 +1,232 @@
+"""The arithmetic of `denograd.ChosenTarget`: folds that share nothing, mixtures of versions, and which one to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from denograd.data.arrays import Array, is_column, is_frame
+
+Rows = NDArray[np.int64]
+
+BLOCK, LEAST_BLOCKS = 48, 8
+"""Steps of a series that count as one observation of an error (neighbours err together), and the least number."""
+
+ROUNDING = 1e-9
+"""A gain up to this share of the error is none."""
+
+AT_ONCE = 4_000_000
+"""Errors of mixtures that are computed at once."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which rows judge, and which may teach what is judged by them.
+
+    Attributes
+    ----------
+    fold : (n,) int array
+    gap : int
+        Rows on either side of a run of held-out rows that share values with it.
+    """
+
+    fold: Rows
+    gap: int = 0
+
+    @property
+    def count(self) -> int:
+        return int(self.fold.max()) + 1
+
+    def rows(self, k: int) -> Rows:
+        """Rows of fold k."""
+        return np.flatnonzero(self.fold == k)
+
+    def away_from(self, *held: int) -> Rows:
+        """Rows that share nothing with the held-out folds.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two are left.
+        """
+        inside = np.isin(self.fold, held)
+        # a row is too near if a held-out one lies within the gap: a running count of those in reach
+        total = np.concatenate([[0], np.cumsum(inside)])
+        at = np.arange(len(inside))
+        reach = total[np.minimum(at + self.gap + 1, len(inside))] - total[np.maximum(at - self.gap, 0)]
+        left = np.flatnonzero(reach == 0)
+        if len(left) < 2:
+            raise ValueError(
+                f"gap={self.gap} around {len(held)} of {self.count} folds leaves {len(left)} of {len(inside)} rows "
+                "to learn from: use fewer folds, a smaller gap or more rows"
+            )
+        return left
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `choose` found.
+
+    Attributes
+    ----------
+    weights : (m,) array
+    gain : float
+        Share of the first version's error that the mixture saves.
+    report : list of dict
+        See `denograd.ChosenTarget.report_`.
+    """
+
+    weights: Array
+    gain: float
+    report: list[dict[str, Any]]
+
+
+def choose(held_out: Array, y: Array, names: list[str], *, step: float, se: float, ordered: bool) -> Choice:
+    """Take the mixture that beats the first version by most, after `se` standard errors are taken off.
+
+    With P_v the held-out predictions of the regressor that learnt version v, the gain of the weights w is the
+    mean over rows of ``(P_0 - y)^2 - (sum_v w_v P_v - y)^2``. `y` is observed and no prediction has seen it, so
+    this is, in expectation, the gain on the clean target as well.
+
+    Parameters
+    ----------
+    held_out : (m, n) array
+        P.
+    y : (n,) array
+        The target as observed.
+    names : list of str
+        Of the versions.
+    step : float
+        Grain of the weights.
+    se : float
+    ordered : bool
+        Whether the standard error is that of the means of blocks of rows.
+    """
+    m, n = held_out.shape
+    errors = held_out - y
+    blocks = min(max(n // BLOCK, LEAST_BLOCKS), n) if ordered else n
+    starts = np.arange(blocks) * n // blocks
+    sizes = np.diff(np.append(starts, n))
+    before = errors[0] ** 2
+    scale = float(before.mean())
+
+    def gains(W: Array) -> tuple[Array, Array]:
+        saved = before - (W @ errors) ** 2
+        means = np.add.reduceat(saved, starts, axis=1) / sizes
+        return saved.mean(1), means.std(1, ddof=1) / blocks**0.5
+
+    best, least = np.eye(m)[0], ROUNDING * scale
+    for W in mixtures(m, round(1 / step), max(1, AT_ONCE // n)):
+        gain, spread = gains(W)
+        sure = gain - se * spread
+        if sure.max() > least:
+            best, least = W[sure.argmax()], float(sure.max())
+    gain, spread = gains(np.vstack([np.eye(m), best]))
+    unit = scale if scale > 0 else 1.0
+    report = [
+        {
+            "target": name,
+            "weight": float(weight),
+            "error": scale - float(g),
+            "gain": float(g) / unit,
+            "standard_error": float(s) / unit,
+        }
+        for name, weight, g, s in zip([*names, "chosen"], [*best, 1.0], gain, spread, strict=True)
+    ]
+    for row in report:
+        row["verdict"] = _verdict(row, se, bool(best[0] == 1))
+    return Choice(best, float(gain[-1]) / unit, report)
+
+
+def _verdict(row: dict[str, Any], se: float, unchanged: bool) -> str:
+    if row["target"] == "observed":
+        return "nothing else is surely better: taken as it is" if unchanged else "what the others must beat"
+    if row["target"] == "chosen":
+        return "the observed target" if unchanged else f"saves {row['gain']:.1%} of the held-out error"
+    if row["gain"] <= 0:
+        alone = f"alone it would add {-row['gain']:.1%} to the held-out error"
+    elif row["gain"] <= se * row["standard_error"]:
+        alone = f"alone it would save {row['gain']:.1%}, within {se:g} standard errors of nothing"
+    else:
+        alone = f"alone it would save {row['gain']:.1%}"
+    if row["weight"] > 0:
+        return f"{alone}; it takes part with {row['weight']:.0%}"
+    return f"{alone}; mixed with the others it added nothing sure"
+
+
+def mixtures(m: int, parts: int, at_once: int) -> Iterator[Array]:
+    """Give all weights of `m` versions that are multiples of ``1 / parts`` and sum to 1, `at_once` rows at a time.
+
+    Every way to put ``m - 1`` bars among ``parts`` stars is one of them.
+    """
+    bars = combinations(range(parts + m - 1), m - 1)
+    while chunk := list(islice(bars, at_once)):
+        edges = np.array(chunk, dtype=int).reshape(len(chunk), m - 1)
+        walls = np.pad(edges, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, parts + m - 1)))
+        yield (np.diff(walls, axis=1) - 1) / parts
+
+
+def read_versions(y: Any, versions: Any) -> tuple[list[Array], list[str]]:
+    """Give the observed target and its versions, each (n,), and their names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For values that are no finite numbers, or lengths that differ.
+    """
+    columns, names = _columns(y, "y")
+    names = ["observed", *names[1:]]
+    if versions is not None:
+        parts = list(versions) if isinstance(versions, tuple | list) else [versions]
+        for k, part in enumerate(parts):
+            where = f"versions[{k}]" if isinstance(versions, tuple | list) else "versions"
+            more, called = _columns(part, where)
+            columns, names = [*columns, *more], [*names, *called]
+    for column in columns[1:]:
+        if len(column) != len(columns[0]):
+            raise ValueError(f"y has {len(columns[0])} rows, a version of it {len(column)}")
+    return columns, [name or f"version {k}" for k, name in enumerate(names)]
+
+
+def _columns(values: Any, where: str) -> tuple[list[Array], list[str]]:
+    """Columns of a target as float arrays, and the names they have ("" for none)."""
+    from sklearn.utils import check_array, column_or_1d
+
+    if values is None:
+        raise ValueError(f"{where} is None: ChosenTarget requires y to be passed, but the target y is None")
+    names = [str(c) for c in values.columns] if is_frame(values) else []
+    if is_column(values) and values.name is not None:
+        names = [str(values.name)]
+    array = check_array(values, ensure_2d=False, dtype=float, input_name=where)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=where == "y")
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{where} must have shape (n,) or (n, columns), got {array.shape}")
+    found = [array] if array.ndim == 1 else list(np.ascontiguousarray(array.T))
+    return found, names or [""] * len(found)
+
+
+def default_teacher(ordered: bool, seed: int) -> Any:
+    """Ridge, its penalty by leave-one-out; on a table the mean of that and of light boosted trees."""
+    from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    ridge = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-1, 4, 11)))
+    if ordered:
+        return ridge
+    trees = HistGradientBoostingRegressor(
+        max_iter=150,
+        learning_rate=0.06,
+        max_depth=4,
+        max_features=0.4,
+        early_stopping=False,
+        random_state=seed,
+    )
+    return VotingRegressor([("ridge", ridge), ("trees", trees)])
