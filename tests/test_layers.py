@@ -64,7 +64,12 @@ OF_THE_ROOM = {"experiments.report.sections": "experiments.report"}
 """Folders that are no room of their own: a heading of the report is a file there, made of the report's parts."""
 
 LIBRARY_NEEDS = {"numpy", "torch", "tqdm"}
-OPTIONAL = {"denograd.regressor": {"sklearn"}}
+OPTIONAL = {
+    "denograd.regressor": {"sklearn"},
+    "denograd.regressor_base": {"sklearn"},
+    "denograd.chosen_target": {"sklearn"},
+    "denograd.target_choice": {"sklearn"},
+}
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 
 PUBLIC_MODULES: tuple[str, ...] = ()
