@@ -6,7 +6,7 @@ and the correction o(y), both in noise levels, and b of random signs,
 
     (S + o(y))^2 + 2 b (o(y + 0.1 sigma b) - o(y)) / 0.1
 
-whose second part estimates the divergence of o (Ramani, Blu and Unser, 2008; as a loss: Soltanayev and Chun, 2018).
+whose second part estimates the divergence of o (Ramani et al., 2008; as a loss: Soltanayev and Chun, 2018).
 The signs are drawn anew in every batch: a net learns stored ones by heart. Cross-fitted, so that the estimate holds.
 """
 
