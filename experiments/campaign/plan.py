@@ -143,7 +143,7 @@ def plan(
         try:
             _ = run.spec
         except (DatasetMissing, DatasetCorrupt) as error:
-            if (entry := (config.dataset.name, str(error))) not in found.absent:
+            if (entry := (str(config.dataset.name), str(error))) not in found.absent:
                 found.absent.append(entry)
             continue
         finally:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from experiments.base.errors import BadConfig
 from experiments.config.schema import Config
-from experiments.config.targets import build, parameters_of, resolve
+from experiments.config.targets import build, parameters_of, resolve, resolve_function
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,14 @@ def regressors_of(config: Config) -> list[Component]:
             f"{config.dataset.name}: see 'python -m experiments.list'"
         )
     return chosen
+
+
+def dataset_function_of(config: Config) -> Callable[[], Any] | None:
+    """What gives the user's own frame, where it is a function."""
+    dataset = config.dataset
+    if dataset._target_ is None:
+        return None
+    return partial(resolve_function(dataset._target_, config.allow_targets), **dataset.arguments)
 
 
 def noise_of(config: Config) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.base.errors import BadConfig, plain_name
+from experiments.base.paths import CONF
 from experiments.base.resources import machine
 
 PROTOCOLS = {"paper", "deployable"}
@@ -16,9 +19,26 @@ PROTOCOLS = {"paper", "deployable"}
 
 @dataclass
 class DatasetConf:
-    name: str = MISSING
-    kind: str = MISSING
+    """One of the project's datasets by its name, or a table of one's own: `path`, or `_target_`, and `target`.
+
+    `kind` null is a series where `time` is given, else a table; `name` null is made of the file's, or the function's.
+    """
+
+    name: str | None = MISSING
+    kind: str | None = MISSING
     window: int = 24
+    path: str | None = None
+    _target_: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    target: str | None = None
+    time: str | None = None
+    drop: list[str] = field(default_factory=list)
+    gaps: str = "drop"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is none of the project's datasets."""
+        return bool(self.path or self._target_)
 
 
 @dataclass
@@ -101,9 +121,12 @@ def as_config(node: DictConfig) -> Config:
         raise BadConfig(f"threads must be at least 1, got {config.threads}")
     if config.device not in ("auto", "cpu") and not config.device.startswith("cuda"):
         raise BadConfig(f"device must be auto, cpu or cuda, got '{config.device}'")
-    if config.dataset.window < 1:
-        raise BadConfig(f"dataset.window must be at least 1 time step, got {config.dataset.window}")
-    names = {"campaign": [config.campaign], "profile.name": [config.profile.name]}
+    _check_dataset(config.dataset)
+    names = {
+        "campaign": [config.campaign],
+        "profile.name": [config.profile.name],
+        "dataset.name": [str(config.dataset.name)],
+    }
     for group in ("protocol", "backbone", "denoiser", "regressor"):
         names[group] = list(getattr(config, group))
     for key, given in names.items():
@@ -115,6 +138,43 @@ def as_config(node: DictConfig) -> Config:
         if isinstance(value, int) and value < 1:
             raise BadConfig(f"profile.{key} must be at least 1, got {value}")
     return config
+
+
+def _check_dataset(dataset: DatasetConf) -> None:
+    """Check what is known of a dataset before it is read, and give one of a user's own its name and kind."""
+    if dataset.window < 1:
+        raise BadConfig(f"dataset.window must be at least 1 time step, got {dataset.window}")
+    ours = {path.stem for path in (CONF / "dataset").glob("*.yaml")}
+    if not dataset.is_own:
+        if dataset.name is None:
+            raise BadConfig("dataset.path=FILE is missing: where is your table?")
+        given = [key for key in ("target", "time", "drop", "arguments") if getattr(dataset, key)]
+        if given:
+            raise BadConfig(
+                f"dataset.{given[0]} belongs to a table of your own: name its file with dataset.path=FILE. What "
+                f"{dataset.name} is made of is laid down"
+            )
+        return
+    if dataset.path and dataset._target_:
+        raise BadConfig(
+            "dataset.path and dataset._target_ both say where the data come from: leave one of them out"
+        )
+    if not dataset.target:
+        raise BadConfig("dataset.target=COLUMN is missing: which column is to be predicted?")
+    if dataset.name is None:
+        stem = (
+            Path(dataset.path).name.partition(".")[0]
+            if dataset.path
+            else str(dataset._target_).rpartition(".")[2]
+        )
+        name = re.sub(r"[^\w+-]+", "_", stem).strip("_+-") or "own"
+        dataset.name = f"my_{name}" if name in ours else name
+    elif dataset.name in ours:
+        raise BadConfig(
+            f"dataset.name={dataset.name} is one of the project's own datasets: choose another name"
+        )
+    if dataset.kind is None:
+        dataset.kind = "series" if dataset.time else "tabular"
 
 
 def threads_fit(threads: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from experiments.base.errors import HarnessError
@@ -45,11 +46,7 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
             f"_target_ '{target}' lies outside {', '.join(packages)}: if you trust its package, open it with "
             f"allow_targets=[{target.partition('.')[0]}]"
         )
-    module_name, _, name = target.rpartition(".")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise BadTarget(f"_target_ '{target}' cannot be imported: {error}") from error
+    module, name = _module(target), target.rpartition(".")[2]
     found = vars(module).get(name)
     if not inspect.isclass(found):
         near = difflib.get_close_matches(name, [n for n, o in vars(module).items() if inspect.isclass(o)])
@@ -63,6 +60,32 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
         raise BadTarget(
             f"_target_ '{target}' is neither a network, an optimiser, an estimator, a denoiser nor a noise model"
         )
+    return found
+
+
+def resolve_function(target: str, allow: Sequence[str]) -> Callable[..., Any]:
+    """Find the function that a dotted path names, in a package that the user has opened.
+
+    Raises
+    ------
+    BadTarget
+        If its package is not among `allow`, it cannot be imported, or it is no function that is defined there.
+    """
+    if not _under(target, allow):
+        raise BadTarget(
+            f"_target_ '{target}' is a function of a package that is not opened: if you trust it, say "
+            f"allow_targets=[{target.partition('.')[0]}]"
+        )
+    module = _module(target)
+    name = target.rpartition(".")[2]
+    found = vars(module).get(name)
+    if not inspect.isfunction(found) or not _under(f"{found.__module__}.", allow):
+        functions = [
+            n for n, o in vars(module).items() if inspect.isfunction(o) and o.__module__ == module.__name__
+        ]
+        near = difflib.get_close_matches(name, functions)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(functions) or 'none'}."
+        raise BadTarget(f"_target_ '{target}' is no function that {module.__name__} defines. {hint}")
     return found
 
 
@@ -108,6 +131,13 @@ def parameters_of(cls: type) -> set[str] | None:
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
     return {p.name for p in parameters}
+
+
+def _module(target: str) -> ModuleType:
+    try:
+        return importlib.import_module(target.rpartition(".")[0])
+    except ImportError as error:
+        raise BadTarget(f"_target_ '{target}' cannot be imported: {error}") from error
 
 
 def _under(path: str, packages: Sequence[str]) -> bool:

@@ -57,7 +57,14 @@ def checked_line(arguments: Sequence[str]) -> list[str]:
         else:
             words.append(checked(word, folders))
         before = word
-    return [*options, *words]
+    return [*options, *with_own_dataset(words)]
+
+
+def with_own_dataset(words: Sequence[str]) -> list[str]:
+    """The words, and ``dataset=own`` where they tell of a table of one's own and name no dataset."""
+    keys = {word.partition("=")[0].lstrip("+") for word in words}
+    own = {"dataset.path", "dataset._target_"} & keys and "dataset" not in keys
+    return ["dataset=own", *words] if own else list(words)
 
 
 def checked(word: str, folders: Sequence[Path] = ()) -> str:

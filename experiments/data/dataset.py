@@ -36,6 +36,11 @@ class Own:
     roles: dict[str, str]
     changes: tuple[str, ...]
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What identifies the dataset beside the sum of its file."""
+        return {"dataset_settings": self.settings, "frame_sha256": self.frame_sha256}
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

@@ -19,8 +19,9 @@ from experiments.base.errors import HarnessError
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import GROUPS, checked_line, choices_of, config_folders, explained
+from experiments.data import chosen
 from experiments.run.outcome import write_outcome
-from experiments.run.trial import Run
+from experiments.run.trial import Run, dataset_of
 from experiments.store.cell import Cell
 from experiments.store.files import Store
 
@@ -118,8 +119,10 @@ def run_once(config: Config) -> None:
         For bad input.
     """
     threads_fit(config.threads)
+    dataset = dataset_of(config)  # a table that cannot be used leaves nothing behind
+    print(*chosen.told(dataset, config.profile), sep="\n", flush=True)
     store = Store(Path(config.results_dir) / config.campaign)
-    run = Run(config, store)
+    run = Run(config, store, load=lambda _: dataset)
     cells = run.execute()
     write_outcome(run, cells)
     failed = [cell for cell in cells if cell.status in ("failed", "timeout")]

@@ -28,15 +28,27 @@ from baselines.base import NotApplicable, Problem
 from experiments.base import metrics
 from experiments.base.resources import Usage, commit, machine, measured
 from experiments.base.seeds import seed_of
-from experiments.config.components import Component, backbones_of, denoisers_of, noise_of, regressors_of
+from experiments.config.components import (
+    Component,
+    backbones_of,
+    dataset_function_of,
+    denoisers_of,
+    noise_of,
+    regressors_of,
+)
 from experiments.config.schema import Config
+from experiments.data import chosen
 from experiments.data.dataset import Dataset
-from experiments.data.recipes import load_dataset
 from experiments.data.task import Task, prepare
 from experiments.run.backbones import BackboneProvider
 from experiments.run.protocols import Refined, Refinement, compared_rows, scored_on, variants
 from experiments.store.cell import Cell, Stage, Status, key_of, versions_of
 from experiments.store.files import Store, StoreError
+
+
+def dataset_of(config: Config) -> Dataset:
+    """The dataset that a configuration chooses."""
+    return chosen.load(config.dataset, config.data_dir, dataset_function_of(config))
 
 
 @dataclass
@@ -50,13 +62,13 @@ class Run:
     log : callable
         Takes a line of text for each cell as it is finished.
     load : callable
-        Gives the dataset of a name and a folder.
+        Gives the dataset that a configuration names.
     """
 
     config: Config
     store: Store
     log: Callable[[str], None] = lambda line: None
-    load: Callable[[str, str | None], Dataset] = load_dataset
+    load: Callable[[Config], Dataset] = dataset_of
     computed: int = field(default=0, init=False)
 
     def execute(self) -> list[Cell]:
@@ -95,7 +107,7 @@ class Run:
 
     @cached_property
     def dataset(self) -> Dataset:
-        return self.load(self.config.dataset.name, self.config.data_dir)
+        return self.load(self.config)
 
     @cached_property
     def noise(self) -> Any:
@@ -126,6 +138,11 @@ class Run:
         return {
             "dataset": dataset.name,
             "dataset_sha256": dataset.sha256,
+            **(
+                {"dataset_settings": dataset.own.settings, "frame_sha256": dataset.own.frame_sha256}
+                if dataset.own
+                else {}
+            ),
             "kind": dataset.kind,
             "target": dataset.target,
             "rows": min(self.config.profile.rows or n, n),

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -19,9 +19,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from experiments.base.resources import resident_mb
-from experiments.config.schema import Config
+from experiments.config.schema import Config, DatasetConf
 from experiments.data.dataset import Dataset
-from experiments.data.recipes import load_dataset
+from experiments.run import trial
 from experiments.run.trial import Run, Trial
 from experiments.store.claims import claimed
 from experiments.store.files import Store
@@ -140,10 +140,15 @@ def _run_of(config: Config) -> Run:
     return _runs[0]
 
 
-@lru_cache(maxsize=1)
-def dataset_of(name: str, data_dir: str | None) -> Dataset:
-    """A dataset; the last one is kept."""
-    return load_dataset(name, data_dir)
+_datasets: list[tuple[tuple[DatasetConf, str | None], Dataset]] = []
+
+
+def dataset_of(config: Config) -> Dataset:
+    """A configuration's dataset; the last one is kept."""
+    wanted = (config.dataset, config.data_dir)
+    if not _datasets or _datasets[0][0] != wanted:
+        _datasets[:] = [(wanted, trial.dataset_of(config))]
+    return _datasets[0][1]
 
 
 @contextlib.contextmanager

@@ -5,9 +5,11 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.base.errors import BadConfig
 from experiments.base.paths import CONF
 from experiments.config import components
 from experiments.config.schema import as_config, register
+from experiments.config.words import with_own_dataset
 from experiments.data.recipes import DATASETS
 
 
@@ -22,13 +24,44 @@ def composed(*overrides):
 
 
 def test_every_dataset_has_a_yaml_and_the_other_way_round():
-    assert names("dataset") == sorted(DATASETS)
+    assert names("dataset") == sorted([*DATASETS, "own"])
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_datasets_agree_with_their_recipes(name):
     dataset = composed(f"dataset={name}").dataset
     assert (dataset.name, dataset.kind) == (name, DATASETS[name].kind)
+
+
+def own(*overrides):
+    return composed(
+        *with_own_dataset(["dataset.path=some/Sales 2024.csv", "dataset.target=y", *overrides])
+    ).dataset
+
+
+def test_a_table_of_ones_own_gets_its_name_and_its_kind():
+    assert (own().name, own().kind) == ("Sales_2024", "tabular")
+    assert own("dataset.time=t").kind == "series"
+    assert own("dataset.kind=series").kind == "series"
+    assert own("dataset.path=ett.csv.gz").name == "my_ett", "no name of the project's own datasets"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["dataset=own"], r"dataset\.path=FILE is missing"),
+        (["dataset=own", "dataset.path=a.csv"], r"dataset\.target=COLUMN is missing"),
+        (
+            ["dataset=own", "dataset.path=a.csv", "dataset.target=y", "dataset.name=ett"],
+            "choose another name",
+        ),
+        (["dataset=ett", "dataset.target=y"], r"dataset\.target belongs to a table of your own"),
+        (["dataset=own", "dataset.path=a.csv", "dataset.target=y", "dataset._target_=a.b"], "both say"),
+    ],
+)
+def test_what_is_said_of_a_dataset_must_fit(overrides, message):
+    with pytest.raises(BadConfig, match=message):
+        composed(*overrides)
 
 
 @pytest.mark.parametrize("name", names("noise"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments.config.targets import BadTarget, build, resolve
+from experiments.config.targets import BadTarget, build, resolve, resolve_function
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,19 @@ def test_building_gives_the_parameters_on():
     layer = build({"_target_": "torch.nn.Linear", "in_features": 2}, where="x", out_features=3)
     assert isinstance(layer, torch.nn.Linear)
     assert layer.out_features == 3
+
+
+def test_a_function_comes_from_an_opened_package_alone(tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text("from os import system\ndef load(): return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert resolve_function("shop.load", ["shop"])() == 1
+    with pytest.raises(BadTarget, match=r"allow_targets=\[shop\]"):
+        resolve_function("shop.load", [])
+    with pytest.raises(BadTarget, match="Did you mean load"):
+        resolve_function("shop.laod", ["shop"])
+    with pytest.raises(BadTarget, match="no function that shop defines"):
+        resolve_function("shop.system", ["shop"])
+    with pytest.raises(BadTarget, match="cannot be imported"):
+        resolve_function("shop.inner.load", ["shop"])
+    with pytest.raises(BadTarget, match="allow_targets"):
+        resolve_function("os.system", ["shop"])

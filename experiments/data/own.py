@@ -1,0 +1,413 @@
+"""A table from outside the project: from a user's file or frame to a dataset, and an account of what was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, NoReturn, get_args
+
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+from experiments.base.errors import (
+    DatasetCorrupt,
+    DatasetInvalid,
+    DatasetMissing,
+    SettingInvalid,
+    UnknownName,
+)
+from experiments.data.dataset import Dataset, Kind, Own, frame_sum
+from experiments.data.sources import data_folders
+
+Gaps = Literal["drop", "fill"]
+
+MOST_LEVELS = 50
+"""Most values of a text column that become columns of their own; a column of more is left out, and said to be."""
+
+LEAST_ROWS = 10
+"""Rows that a split into train, validation and test needs."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a table becomes a dataset.
+
+    Attributes
+    ----------
+    target : str
+        The column to be predicted: numbers.
+    kind : {"tabular", "series"}
+        Whether the order of the rows means something.
+    time : str or None
+        The column with the time of a series' rows, which are put in its order. None takes the first column of dates.
+    drop : tuple of str
+        Columns to leave out.
+    gaps : {"drop", "fill"}
+        What is done about missing values: a row with one is dropped, or the value is filled, in a series by
+        interpolation in time and in a table by the column's median (of text: by its most frequent value). Rows of a
+        table without a target are dropped either way.
+
+    Raises
+    ------
+    SettingInvalid
+        For another kind, or another word for the gaps.
+    """
+
+    target: str
+    kind: Kind = "tabular"
+    time: str | None = None
+    drop: tuple[str, ...] = ()
+    gaps: Gaps = "drop"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("kind", self.kind, get_args(Kind)), ("gaps", self.gaps, get_args(Gaps))):
+            if value not in known:
+                raise SettingInvalid(f"dataset.{name} is {' or '.join(known)}, got '{value}'")
+        if self.time and self.kind == "tabular":
+            raise SettingInvalid(
+                "dataset.time orders the rows of a series, but dataset.kind=tabular: leave one of them out"
+            )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is not at its default and changes the frame; kind and target are named elsewhere."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)[2:]}
+        return {
+            name: list(value) if name == "drop" else value
+            for name, value in given.items()
+            if value != getattr(type(self), name)
+        }
+
+
+def from_file(
+    path: str | os.PathLike[str],
+    how: Preparation,
+    *,
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Dataset:
+    """Read a user's file and make a dataset of it.
+
+    Parameters
+    ----------
+    path : path
+        CSV (plain or compressed), Parquet or Excel; if relative, below the working folder, `data_dir` or
+        ``DENOGRAD_DATA``.
+    how : Preparation
+    name : str
+    data_dir : path, optional
+
+    Returns
+    -------
+    dataset : Dataset
+        ``sha256`` is that of the file as it lies there.
+
+    Raises
+    ------
+    DatasetMissing, DatasetCorrupt, DatasetInvalid
+    """
+    file = find(path, data_dir)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DatasetMissing(
+            f"{file} cannot be read: {error.strerror}. Mend its permissions, or name another file"
+        ) from error
+    return _dataset(name, _read(file), hashlib.sha256(content).hexdigest(), how)
+
+
+def from_frame(frame: pd.DataFrame, how: Preparation, *, name: str) -> Dataset:
+    """Make a dataset of a frame; its ``sha256`` is that of the columns and values that came of it.
+
+    Raises
+    ------
+    DatasetInvalid
+        If it is no frame, or nothing can be learnt from it.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise DatasetInvalid(f"{name!r}: a pandas DataFrame is wanted, got {type(frame).__name__}")
+    return _dataset(name, frame.copy(), None, how)
+
+
+def from_function(function: Callable[[], Any], how: Preparation, *, name: str) -> Dataset:
+    """Make a dataset of the frame that a user's function returns; see `from_frame`."""
+    try:
+        frame = function()
+    except Exception as error:
+        raise DatasetInvalid(
+            f"{name!r}: the function that gives the data raised {type(error).__name__}: {error}"
+        ) from error
+    return from_frame(frame, how, name=name)
+
+
+def find(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The file of that path, in the first folder that has it.
+
+    Raises
+    ------
+    DatasetMissing
+        If none has, or it is a folder.
+    """
+    given = Path(path).expanduser()
+    folders = [Path(), *data_folders(data_dir)[:-1]]
+    for file in (folder / given for folder in folders):
+        if file.is_dir():
+            inside = sorted(each.name for each in file.iterdir() if each.is_file())
+            there = f": it holds {', '.join(inside[:5])}" if inside else ""
+            raise DatasetMissing(f"{file} is a folder{there}. Name one file with dataset.path=FILE")
+        if file.is_file():
+            return file
+    near = sorted(each.name for each in given.parent.glob("*.*")) if given.parent.is_dir() else []
+    where = " or ".join(str((folder / given).parent.resolve()) for folder in folders)
+    hint = UnknownName("file", given.name, near) if near else None
+    more = f" {str(hint).partition('. ')[2]}" if hint is not None and hint.near else ""
+    raise DatasetMissing(f"there is no file {given.name} in {where}.{more}")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    # The one place that turns a file into a frame.
+    try:
+        return pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise DatasetCorrupt(f"{path} cannot be read as a table: {error}") from error
+
+
+def _dataset(name: str, frame: pd.DataFrame, sha256: str | None, how: Preparation) -> Dataset:
+    work = _Work(name, frame, how)
+    prepared = work.prepared()
+    return Dataset(
+        name,
+        work.kind,
+        prepared,
+        how.target,
+        sha256 or frame_sum(prepared),
+        Own(how.settings, frame_sum(prepared), work.roles, tuple(work.changes)),
+    )
+
+
+class _Work:
+    """One table on its way to a dataset; `changes` and `roles` tell what was done."""
+
+    def __init__(self, name: str, frame: pd.DataFrame, how: Preparation) -> None:
+        self.name, self.frame, self.how = name, frame, how
+        self.kind = how.kind
+        self.changes: list[str] = []
+        self.roles: dict[str, str] = {}
+
+    def prepared(self) -> pd.DataFrame:
+        """The frame of floats."""
+        self._check_names()
+        self._drop()
+        self._order_in_time()
+        self._leave_out_empty()
+        self._sort_out_columns()
+        self._settle_gaps()
+        self._encode()
+        self._note_constants()
+        if self.frame.shape[1] < 2:
+            raise DatasetInvalid(
+                f"{self.name!r}: nothing but the target is left to learn from. Of its columns: {_told(self.roles)}"
+            )
+        if len(self.frame) < LEAST_ROWS:
+            raise DatasetInvalid(
+                f"{self.name!r}: {len(self.frame)} rows are left, at least {LEAST_ROWS} are needed"
+                + (f" ({'; '.join(self.changes)})" if self.changes else "")
+            )
+        return self.frame.astype(float).reset_index(drop=True)
+
+    def _check_names(self) -> None:
+        frame, how = self.frame, self.how
+        frame.columns = pd.Index([str(column) for column in frame.columns])
+        if not frame.columns.is_unique:
+            twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+            raise DatasetInvalid(
+                f"{self.name!r}: columns occur more than once: {', '.join(twice)}. Rename them."
+            )
+        wanted = [("target", how.target), *([("time", how.time)] if how.time else [])]
+        for key, column in [*wanted, *(("drop", column) for column in how.drop)]:
+            if column not in frame.columns:
+                raise UnknownName(
+                    f"column for dataset.{key} in {self.name!r}:", column, map(str, frame.columns)
+                )
+        if how.target in how.drop or how.target == how.time:
+            raise DatasetInvalid(
+                f"{self.name!r}: '{how.target}' is the target and cannot be left out or be the time"
+            )
+        self.roles = dict.fromkeys(map(str, frame.columns), "feature")
+        self.roles[how.target] = "target"
+
+    def _leave_out(self, columns: Sequence[str], why: str) -> None:
+        self.frame = self.frame.drop(columns=list(columns))
+        self.roles.update(dict.fromkeys(columns, f"left out: {why}"))
+
+    def _drop(self) -> None:
+        self._leave_out(self.how.drop, "dataset.drop")
+
+    def _order_in_time(self) -> None:
+        """Columns of dates go into the index; a series is put in its order."""
+        how, frame = self.how, self.frame
+        stamps = {str(c): dates for c in frame if c != how.target and (dates := _dates(frame[c])) is not None}
+        time = how.time or next(iter(stamps), None)
+        if time is None:
+            return
+        if time not in stamps:
+            stamps[time] = frame[time] if _is_number(frame[time]) else self._refuse_dates(time)
+        others = [column for column in stamps if column != time]
+        if missing := int(stamps[time].isna().sum()):
+            self.changes.append(f"{_rows(missing)} without a time in '{time}' dropped")
+        there = stamps[time].notna()
+        self.frame = (
+            frame[there].drop(columns=time).set_axis(pd.Index(stamps[time][there], name=time), axis=0)
+        )
+        self.roles[time] = "time of the rows"
+        self._leave_out(others, "dates")
+        if others:
+            self.changes.append(f"{_columns(others)} of dates left out")
+        if self.kind == "series":
+            if not self.frame.index.is_monotonic_increasing:
+                self.frame = self.frame.sort_index(kind="stable")
+                self.changes.append(f"rows put in the order of '{time}'")
+            self._note_steps(time)
+
+    def _refuse_dates(self, time: str) -> NoReturn:
+        column = self.frame[time]
+        bad = (_parsed(column).isna() & column.notna()).to_numpy()
+        row = int(bad.argmax())
+        raise DatasetInvalid(
+            f"{self.name!r}: {int(bad.sum()):,} of {len(bad):,} entries of the time column '{time}' are no dates "
+            f"of one format, the first in row {row + 1}: {column.iloc[row]!r}. Write all of them as 2024-01-31 or "
+            "2024-01-31 17:00, or leave dataset.time out if the rows are in order"
+        )
+
+    def _note_steps(self, time: str) -> None:
+        """Say where steps are not of one length: the study takes the rows of a series as equally far apart."""
+        steps = self.frame.index.to_series().diff().iloc[1:]
+        if not len(steps):
+            return
+        usual = steps.median()
+        odd = int((steps != usual).sum())
+        if odd:
+            self.changes.append(
+                f"{odd:,} of {len(steps):,} steps in '{time}' are not of the usual length ({usual}): "
+                "rows are taken as equally far apart"
+            )
+
+    def _leave_out_empty(self) -> None:
+        empty = [str(column) for column in self.frame if self.frame[column].isna().all()]
+        if self.how.target in empty:
+            raise DatasetInvalid(f"{self.name!r}: the target '{self.how.target}' holds no value")
+        self._leave_out(empty, "no value in it")
+        if empty:
+            self.changes.append(f"{_columns(empty)} without a value left out")
+
+    def _sort_out_columns(self) -> None:
+        """The target must be numbers; text of too many values cannot become columns."""
+        target = self.frame[self.how.target]
+        if not _is_number(target):
+            example = target.dropna().iloc[0]
+            numbers = [str(column) for column in self.frame if _is_number(self.frame[column])]
+            raise DatasetInvalid(
+                f"{self.name!r}: the target '{self.how.target}' must be numbers, but holds {example!r}. Choose another "
+                f"target; numbers are in: {', '.join(numbers) or 'no column'}"
+            )
+        for column in [str(c) for c in self.frame if not _is_number(self.frame[c])]:
+            levels = self.frame[column].nunique()
+            if levels > MOST_LEVELS:
+                self._leave_out([column], f"text of {levels:,} different values")
+                self.changes.append(
+                    f"column '{column}' left out: text of {levels:,} different values, more than the {MOST_LEVELS} "
+                    "that become columns"
+                )
+
+    def _settle_gaps(self) -> None:
+        gaps = self.frame.isna()
+        if not gaps.to_numpy().any():
+            return
+        where = gaps.sum()
+        most = ", ".join(
+            f"'{column}' {n:,}" for column, n in where[where > 0].sort_values(ascending=False).head(3).items()
+        )
+        n = len(self.frame)
+        if self.how.gaps == "drop":
+            self.frame = self.frame[~gaps.any(axis=1)]
+            lost = n - len(self.frame)
+            self.changes.append(f"{lost:,} of {n:,} rows with a missing value dropped (missing: {most})")
+            if self.kind == "series" and lost:
+                self.changes.append(
+                    "what follows a dropped row is taken as its next step; dataset.gaps=fill keeps it"
+                )
+            return
+        if self.kind == "tabular" and (absent := int(gaps[self.how.target].sum())):
+            self.frame = self.frame[~gaps[self.how.target]]
+            self.changes.append(f"{_rows(absent)} without a target dropped")
+        filled = int(self.frame.isna().to_numpy().sum())
+        self.frame = self.frame.apply(self._filled)
+        by = "interpolation" if self.kind == "series" else "the column's median"
+        self.changes.append(f"{filled:,} missing values filled by {by} (missing: {most})")
+
+    def _filled(self, column: pd.Series[Any]) -> pd.Series[Any]:
+        if not column.isna().any():
+            return column
+        if not _is_number(column):
+            return column.fillna(column.mode().iloc[0])
+        values = column.astype(float)
+        if self.kind == "tabular":
+            return values.fillna(values.median())
+        method: Any = "time" if is_datetime64_any_dtype(values.index.dtype) else "linear"
+        return values.interpolate(method, limit_direction="both")
+
+    def _encode(self) -> None:
+        """Text and categories one-hot, the first value of each left out, as in the published recipes."""
+        text = [str(column) for column in self.frame if not _is_number(self.frame[column])]
+        if not text:
+            return
+        for column in text:
+            levels = self.frame[column].nunique()
+            self.roles[column] = f"feature: one-hot, {levels} values in {max(levels - 1, 0)} columns"
+        self.frame = pd.get_dummies(self.frame, columns=text, drop_first=True, dtype=float)
+        self.changes.append(f"{_columns(text)} of text one-hot encoded, without the first value of each")
+
+    def _note_constants(self) -> None:
+        constant = [str(column) for column in self.frame if self.frame[column].nunique() == 1]
+        if self.how.target in constant:
+            return  # refused by the dataset itself, with what to do
+        if constant:
+            self.changes.append(f"{_columns(constant)} constant: kept, without noise")
+
+
+def _dates(column: pd.Series[Any]) -> pd.Series[Any] | None:
+    """The column as dates, if that is what all of it is."""
+    if is_datetime64_any_dtype(column.dtype):
+        return column
+    if _is_number(column) or column.isna().all() or _parsed(column.dropna().head(20)).isna().any():
+        return None
+    stamps = _parsed(column)
+    return None if (stamps.isna() & column.notna()).any() else stamps
+
+
+def _parsed(column: pd.Series[Any]) -> pd.Series[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of text in no format of dates: it becomes a gap
+        return pd.to_datetime(column, errors="coerce")
+
+
+def _is_number(column: pd.Series[Any]) -> bool:
+    return is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'s' if n != 1 else ''}"
+
+
+def _columns(names: Sequence[Hashable]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return f"column{'s' if len(names) != 1 else ''} {shown}{more}"
+
+
+def _told(roles: dict[str, str]) -> str:
+    return "; ".join(f"'{column}' {role}" for column, role in list(roles.items())[:8])
