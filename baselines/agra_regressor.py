@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from baselines.agra import samples
 from baselines.training import seeded
-from denograd.models.frozen import choose_device
+from denograd.models import choose_device
 
 
 class AgraRegressor(RegressorMixin, BaseEstimator):

@@ -1,15 +1,15 @@
-"""One small training loop for the networks of this package, and a fence around the global generator."""
+"""Training of the networks that reconstruct rows, and a fence around the global generator."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+
+from denograd.models import train_best
 
 
 @contextmanager
@@ -61,25 +61,19 @@ def train_reconstruction(
     if not n_valid:
         valid = train
     corrupted_valid = corrupt(valid)
-    optimizer = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
-    best, best_loss, best_epoch = copy.deepcopy(net.state_dict()), float("inf"), 0
-    for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=None, leave=False):
-        net.train()
-        order = torch.randperm(len(train))
-        shuffled = train[order]
-        for batch, corrupted in zip(
-            shuffled.split(batch_size), corrupt(shuffled).split(batch_size), strict=True
-        ):
-            optimizer.zero_grad()
-            nn.functional.mse_loss(net(corrupted), batch).backward()
-            optimizer.step()
-        net.eval()
-        with torch.no_grad():
-            loss = nn.functional.mse_loss(net(corrupted_valid), valid).item()
-        if loss < best_loss:
-            best, best_loss, best_epoch = copy.deepcopy(net.state_dict()), loss, epoch
-        elif epoch - best_epoch >= patience:
-            break
-    net.load_state_dict(best)
-    net.eval()
-    return {"epochs": epoch, "valid_loss": best_loss}
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        shuffled = train[torch.randperm(len(train))]
+        return zip(shuffled.split(batch_size), corrupt(shuffled).split(batch_size), strict=True)
+
+    trained = train_best(
+        net,
+        batches,
+        lambda pair: nn.functional.mse_loss(net(pair[1]), pair[0]),
+        lambda: nn.functional.mse_loss(net(corrupted_valid), valid).item(),
+        epochs=epochs,
+        patience=patience,
+        lr=lr,
+        progress="epochs",
+    )
+    return {"epochs": trained.epochs, "valid_loss": trained.error}

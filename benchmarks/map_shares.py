@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from denograd import BlindSpot
-from denograd.map.refine import refine
+from denograd import BlindSpot, refine
 from experiments.data.recipes import load_dataset
 
 RESULTS = Path(__file__).with_name("map_shares.jsonl")

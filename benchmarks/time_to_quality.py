@@ -15,8 +15,7 @@ import time
 import numpy as np
 import torch
 
-from denograd import BlindSpot, DenoGrad
-from denograd.map.refine import refine
+from denograd import BlindSpot, DenoGrad, refine
 from experiments.data.recipes import load_dataset
 from experiments.models.estimators import DNN, LSTMRegressor
 

@@ -1,9 +1,20 @@
-"""DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone."""
+"""DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone.
+
+What to use: `denoise` for a table or a series and a noise level; `BlindSpot` and `refine`, its two halves, to learn
+from one part and refine another; `DenoGrad` for a model of your own and the published rules; `DenoisedRegressor`
+to refine training data inside a scikit-learn pipeline; `smooth_target` and `ChosenTarget` where the model trained
+on the data is what counts.
+
+Where to read on: `denograd.estimator` (the call) -> `denograd.rules.registry` (the rules by name) ->
+`denograd.rules.steps` and `denograd.rules.descent` (the paper's rule, its loop); `denograd.one_call` ->
+`denograd.map.blind_spot` (the backbone) -> `denograd.map.refine` and `denograd.map.solve` (what is minimised, how).
+"""
 
 from denograd.chosen_target import ChosenTarget
 from denograd.estimator import DenoGrad
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.noise_level import NoiseLevelMissing
+from denograd.map.refine import Refined, refine
 from denograd.one_call import DenoisedData, denoise
 from denograd.regressor import DenoisedRegressor
 from denograd.smooth_target import SmoothedTarget, smooth_target
@@ -17,7 +28,9 @@ __all__ = [
     "DenoisedData",
     "DenoisedRegressor",
     "NoiseLevelMissing",
+    "Refined",
     "SmoothedTarget",
     "denoise",
+    "refine",
     "smooth_target",
 ]

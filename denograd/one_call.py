@@ -11,8 +11,8 @@ import torch
 from denograd.data.arrays import Array, Kind, is_frame, read
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.noise_level import by_column
-from denograd.map.refine import Solver, refine
-from denograd.map.solve import LARGE
+from denograd.map.refine import refine
+from denograd.map.solve import LARGE, Solver
 
 Unit = Literal["data", "std"]
 
@@ -119,21 +119,21 @@ def denoise(
         if kind == "tabular":
             raise ValueError("X has one dimension: hand over rows and columns, or set kind='series'")
         values = values[:, None]
-    frame = values.astype(np.float64)
-    if frame.ndim != 2:
+    matrix = values.astype(np.float64)
+    if matrix.ndim != 2:
         raise ValueError(f"X must have shape (rows, columns) or, one series, (steps,), got {shape}")
-    names = list(X.columns) if is_frame(X) else list(range(frame.shape[1]))
+    names = list(X.columns) if is_frame(X) else list(range(matrix.shape[1]))
     level = by_column(sigma, names)
     if sigma_unit == "std" and level is not None:
         if isinstance(level, str):
             raise ValueError(f"sigma={level!r} is an estimate in the data's units: leave sigma_unit='data'")
-        level = np.asarray(level, dtype=float) * frame.std(0)
+        level = np.asarray(level, dtype=float) * matrix.std(0)
     if isinstance(X, torch.Tensor):
         backbone = {"device": X.device, **backbone}
-    blind = BlindSpot(kind, verbose=verbose, **backbone).fit(frame, seed=seed)
+    blind = BlindSpot(kind, verbose=verbose, **backbone).fit(matrix, seed=seed)
     if solver is None:
-        solver = "lbfgs" if frame.size <= LARGE else "one_step"
-    found = refine(blind, frame, level, fitted_rows=len(frame), solver=solver, names=names, verbose=verbose)
+        solver = "lbfgs" if matrix.size <= LARGE else "one_step"
+    found = refine(blind, matrix, level, fitted_rows=len(matrix), solver=solver, names=names, verbose=verbose)
     result = wrap(found.values.reshape(shape).astype(values.dtype))
     if isinstance(X, torch.Tensor):
         result = torch.from_numpy(result).to(dtype=X.dtype, device=X.device)

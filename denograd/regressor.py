@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from denograd.data.arrays import Array, is_column, is_frame, read
 from denograd.data.checks import check_count, check_positive, check_targets
 from denograd.estimator import DenoGrad
-from denograd.models.training import train_best
+from denograd.models.training import split_rows, train_best
 from denograd.rules.registry import RuleName
 
 Factory = Callable[[int, int], nn.Module]
@@ -234,10 +234,10 @@ class DenoisedRegressor:
             model = (self.backbone or perceptron)(X.shape[1], y.shape[1])
             order = torch.as_tensor(rng.permutation(len(X)))
             inputs, goals = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
-            held, seen = order[: max(1, len(X) // 10)], order[max(1, len(X) // 10) :]
+            valid, seen = order[: max(1, len(X) // 10)], order[max(1, len(X) // 10) :]
 
-            def batches() -> tuple[Tensor, ...]:
-                return seen[torch.as_tensor(rng.permutation(len(seen)))].split(self.batch_size)
+            def batches() -> list[Tensor]:
+                return split_rows(seen[torch.as_tensor(rng.permutation(len(seen)))], self.batch_size)
 
             def loss(rows: Tensor) -> Tensor:
                 return nn.functional.mse_loss(model(inputs[rows]).view_as(goals[rows]), goals[rows])
@@ -246,7 +246,7 @@ class DenoisedRegressor:
                 model,
                 batches,
                 loss,
-                lambda: loss(held).item(),
+                lambda: loss(valid).item(),
                 epochs=self.epochs,
                 patience=PATIENCE,
                 lr=self.lr,

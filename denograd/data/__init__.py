@@ -1,0 +1,5 @@
+"""Arrays in and out, windows of a series, checks of what is handed over, progress."""
+
+from denograd.data.arrays import Array, Kind
+
+__all__ = ["Array", "Kind"]

@@ -142,7 +142,7 @@ class BlindSpot:
         ValueError
             If `X` is not two-dimensional, holds NaN, or has too few rows or columns.
         """
-        X = check_frame(X)
+        X = check_matrix(X)
         n, c = X.shape
         needed = 4 * self.folds if self.kind == "tabular" else 4 * self.folds + 2 * self.context
         if n < needed:
@@ -267,7 +267,7 @@ class BlindSpot:
         -------
         (n, c) array
         """
-        X = check_frame(X)
+        X = check_matrix(X)
         models = self.models_of(len(X), fitted_rows)
         if X.shape[1] != self.columns_:
             raise ValueError(f"X has {X.shape[1]} columns, the fitted data had {self.columns_}")
@@ -354,7 +354,7 @@ def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
     return out.cpu().numpy()
 
 
-def check_frame(X: Array) -> Array:
+def check_matrix(X: Array) -> Array:
     """Return `X` as a new two-dimensional float64 array, or say what is wrong with it."""
     X = np.array(X, dtype=np.float64)
     if X.ndim != 2:

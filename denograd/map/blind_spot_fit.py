@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
 import torch
@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-Array = NDArray[np.floating[Any]]
+from denograd.data.arrays import Array
+from denograd.models.adam import Adam
+
 Folds = NDArray[np.int64]
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 """Ridge penalties (on sums over rows of standardised columns) that the cross-fitting chooses from."""
+
+RATE, WARM_UP = 3e-3, 0.15
+"""Highest learning rate of the networks, and the share of the steps until it is reached."""
 
 FLOPS = 6e11
 """Work that training the networks may take: about half a minute of one core."""
@@ -123,7 +128,8 @@ def net_forward(x: Tensor, net: dict[str, Tensor]) -> Tensor:
     folds, c, h, _ = net["w2"].shape
     a = torch.relu(torch.baddbmm(net["b1"], x, net["w1"])).view(folds, -1, c, h).transpose(1, 2)
     a = torch.relu(a @ net["w2"] + net["b2"])
-    return (a @ net["w3"] + net["b3"])[..., 0].transpose(1, 2)
+    out: Tensor = (a @ net["w3"] + net["b3"])[..., 0].transpose(1, 2)
+    return out
 
 
 def fit_nets(
@@ -166,7 +172,9 @@ def fit_nets(
     g = torch.Generator().manual_seed(seed)
 
     def init(*shape: int, fan: int) -> Tensor:
-        return ((torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5).to(x.device).requires_grad_()
+        value: Tensor = (torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5
+        value = value.to(x.device).requires_grad_()
+        return value
 
     mask = torch.from_numpy(~unseen).float()[:, None].repeat(1, c)
     mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
@@ -182,8 +190,7 @@ def fit_nets(
     batch = min(256, m)
     rounds = m // batch
     steps = min(epochs * rounds, int(FLOPS / (6.0 * folds * batch * c * h * (d + h))))
-    optimiser = torch.optim.Adam(net.values(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 2, pct_start=0.15)
+    optimiser = Adam(net.values(), RATE)
     each = torch.arange(folds, device=x.device)[:, None]
     pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
     for step in tqdm(range(steps), desc="blind-spot nets", disable=None if verbose else True, leave=False):
@@ -194,12 +201,18 @@ def fit_nets(
         guess = net_forward(x[rows], {**net, "w1": net["w1"] * mask})
         goal = target[each, rows] / spread[:, None]
         loss = torch.nn.functional.huber_loss(guess, goal, delta=2.0, reduction="sum") / batch
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
+        optimiser.lr = _one_cycle(step, steps)
+        optimiser.step(torch.autograd.grad(loss, optimiser.values))
     trained = {name: value.detach() for name, value in net.items()}
     trained["w1"] *= mask
     trained["w3"] *= spread[:, :, None, None]
     trained["b3"] *= spread[:, :, None, None]
     return trained
+
+
+def _one_cycle(step: int, steps: int) -> float:
+    """Learning rate of a step: up from a 25th of `RATE`, then down to nearly nothing (Smith and Topin, 2019)."""
+    top = WARM_UP * steps
+    if step < top:
+        return RATE * (1 - 0.96 * 0.5 * (1 + math.cos(math.pi * step / top)))
+    return RATE * 0.5 * (1 + math.cos(math.pi * (step - top) / max(steps - top, 1)))

@@ -103,7 +103,8 @@ def error_scale(
 def _density(r: Array, grid: Array) -> Array:
     """Normal density of every residual under every component, up to a factor per row; shape (n, m)."""
     exponent = -0.5 * (r.astype(float)[:, None] ** 2 / grid + np.log(grid))
-    return np.exp(exponent - exponent.max(1, keepdims=True))
+    density: Array = np.exp(exponent - exponent.max(1, keepdims=True))
+    return density
 
 
 def mixture_weights(density: Array, sweeps: int = 100, most: int = 5000) -> Array:

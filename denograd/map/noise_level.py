@@ -80,7 +80,7 @@ def noise_level(
     data: Array,
     bound: Array,
     outputs: NDArray[np.int64],
-    held: NDArray[np.bool_],
+    constant: NDArray[np.bool_],
     kind: Kind,
     names: Sequence[Any] | None = None,
     each: str = "one per column",
@@ -96,8 +96,8 @@ def noise_level(
         What the noise of every output cannot exceed, see `error_scale.noise_bound`.
     outputs : (k,) int array
         Columns that have a bound.
-    held : (c,) bool array
-        Columns without noise.
+    constant : (c,) bool array
+        Columns without noise, since they never change.
     kind : {"tabular", "series"}
     names : sequence, optional
         What to call the columns; by default their numbers.
@@ -130,7 +130,7 @@ def noise_level(
             bounds,
         )
     if isinstance(sigma, str):
-        level = _estimate(sigma, data, bounds, bound, outputs, held, kind)
+        level = _estimate(sigma, data, bounds, bound, outputs, constant, kind)
     else:
         level = np.array(by_column(sigma, names), dtype=float)
         if level.ndim > 1 or (level.ndim == 1 and len(level) != columns):
@@ -138,23 +138,26 @@ def noise_level(
         if not np.isfinite(level).all() or (level < 0).any():
             raise ValueError(f"sigma must be finite and not negative, got {sigma}")
         level = np.broadcast_to(level, (columns,)).copy()
-    level[held] = 0.0
+    level[constant] = 0.0
     level[outputs] = np.minimum(level[outputs], np.sqrt(1 - LEAST_SHARE) * bound)
     return level
 
 
-def blind_spot_level(data: Array, bound: Array, outputs: NDArray[np.int64], held: NDArray[np.bool_]) -> Array:
+def blind_spot_level(
+    data: Array, bound: Array, outputs: NDArray[np.int64], constant: NDArray[np.bool_]
+) -> Array:
     """Noise level per column, taken to be the same share of every column's spread.
 
     The residual of the best predicted column is nearly all noise. Under that one assumption its bound holds
     for all columns, relative to their spread. Where even that column is hardly predicted, the level is NaN.
     """
     spread = data.std(0)
-    usable = ~held[outputs] & (spread[outputs] > 0)
+    usable = ~constant[outputs] & (spread[outputs] > 0)
     if not usable.any():
         return np.zeros(data.shape[1])
     share = (bound[usable] / spread[outputs][usable]).min()
-    return share * spread if share <= UNPREDICTED else np.full(data.shape[1], np.nan)
+    level: Array = share * spread if share <= UNPREDICTED else np.full(data.shape[1], np.nan)
+    return level
 
 
 def wavelet_level(series: Array) -> Array:
@@ -166,7 +169,8 @@ def wavelet_level(series: Array) -> Array:
         raise ValueError(f"sigma='wavelet' needs at least {2 * len(DB4)} steps, got {len(series)}")
     highpass = DB4[::-1] * (-1.0) ** np.arange(len(DB4))
     windows = np.lib.stride_tricks.sliding_window_view(series, len(DB4), axis=0)
-    return np.median(np.abs(windows @ highpass), 0) / NORMAL_MEDIAN
+    level: Array = np.median(np.abs(windows @ highpass), 0) / NORMAL_MEDIAN
+    return level
 
 
 def _estimate(
@@ -175,11 +179,11 @@ def _estimate(
     bounds: dict[Any, float],
     bound: Array,
     outputs: NDArray[np.int64],
-    held: NDArray[np.bool_],
+    constant: NDArray[np.bool_],
     kind: Kind,
 ) -> Array:
     if name == "blind_spot":
-        level = blind_spot_level(data, bound, outputs, held)
+        level = blind_spot_level(data, bound, outputs, constant)
         if np.isnan(level).any():
             raise NoiseLevelMissing(
                 "sigma='blind_spot' finds no column that the others predict: each keeps more than "

@@ -17,8 +17,9 @@ from denograd.data.windows import targets_of, windows_of
 from denograd.map.blind_spot import Segment, predict_rows
 from denograd.map.error_scale import noise_bound
 from denograd.map.noise_level import noise_level
+from denograd.map.objective import Question
 from denograd.map.refine import check_solver
-from denograd.map.solve import Answer, Question, Solver, answer, count_steps
+from denograd.map.solve import Answer, Solver, answer, count_steps
 from denograd.models.fitted import Fitted, Opened, RuleResult, open_model
 from denograd.models.folds import fold_models, fold_of
 from denograd.models.frozen import Predictor, frozen
@@ -37,13 +38,13 @@ def transform_map(
 ) -> RuleResult:
     """`DenoGrad.transform(rule="map")`: the rule with the user's own model.
 
-    The frame is X, followed by y where the target stands apart from it; its outputs are the targets. Steps
+    The data matrix is X, followed by y where the target stands apart from it; its outputs are the targets. Steps
     without a full window behind them have no residual, but may move.
 
     Parameters
     ----------
     sigma : float, array_like, mapping, "blind_spot" or "wavelet"
-        A number, one per column of the frame, or ``{column: level}`` (other columns are held), in the data's
+        A number, one per column of that matrix, or ``{column: level}`` (other columns are held), in the data's
         units; or how to estimate it.
     solver : {"lbfgs", "one_step"}
         The closed form moves targets only.
@@ -62,32 +63,32 @@ def transform_map(
         Progress(count_steps(len(fitted.X), solver, max_epochs), "map", verbose) as progress,
     ):
         opened = open_model(fitted, "map", batch_size)
-        frame = fitted.X.reshape(len(fitted.X), -1).astype(np.float64)
+        matrix = fitted.X.reshape(len(fitted.X), -1).astype(np.float64)
         if fitted.X.ndim != 2:
             raise ValueError(f"rule='map' refines two-dimensional data, got X of shape {fitted.X.shape}")
         each = "one per column"
         if fitted.target_cols is None:
             each += " of X, then of y"
             assert fitted.y is not None
-            frame = np.concatenate([frame, fitted.y.astype(np.float64)], 1)
-            outputs = np.arange(columns, frame.shape[1])
+            matrix = np.concatenate([matrix, fitted.y.astype(np.float64)], 1)
+            outputs = np.arange(columns, matrix.shape[1])
         else:
             outputs = np.array(fitted.target_cols)
         models, fold = _models(fitted, opened, folds, verbose)
-        order = np.arange(len(frame)) if fitted.is_ts else np.argsort(fold, kind="stable")
+        order = np.arange(len(matrix)) if fitted.is_ts else np.argsort(fold, kind="stable")
         segments = _segments(
             fitted, models, fold if fitted.is_ts else fold[order], columns, opened.dtype, opened.batch_size
         )
-        z = torch.from_numpy(frame[order]).to(fitted.device)
-        residual = predict_rows(z, segments, len(outputs)) - frame[order][:, outputs]
-        held = np.zeros(frame.shape[1], dtype=bool)
-        held[outputs] = not denoise_y
-        constant = (frame == frame[0]).all(0)
+        z = torch.from_numpy(matrix[order]).to(fitted.device)
+        residual = predict_rows(z, segments, len(outputs)) - matrix[order][:, outputs]
+        moves = np.ones(matrix.shape[1], dtype=bool)
+        moves[outputs] = denoise_y
+        constant = (matrix == matrix[0]).all(0)
         kind: Kind = "series" if fitted.is_ts else "tabular"
-        level = noise_level(sigma, frame, noise_bound(residual), outputs, constant, kind, fitted.names, each)
-        question = Question(segments, outputs, level, held, kind, None, fitted.device)
-        found: Answer = answer(frame[order], question, solver, max_epochs, progress)
-    values = frame + found.step[np.argsort(order)]
+        level = noise_level(sigma, matrix, noise_bound(residual), outputs, constant, kind, fitted.names, each)
+        question = Question(segments, outputs, level, moves, kind, None, fitted.device)
+        found: Answer = answer(matrix[order], question, solver, max_epochs, progress)
+    values = matrix + found.step[np.argsort(order)]
     X = values[:, :columns].astype(fitted.X.dtype)
     y = values[:, outputs] if fitted.y is None else values[:, outputs].astype(fitted.y.dtype)
     return RuleResult(X, y, history=progress.history)

@@ -19,10 +19,11 @@ import numpy as np
 
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
-from denograd.map.blind_spot import BlindSpot, check_frame
+from denograd.map.blind_spot import BlindSpot, check_matrix
 from denograd.map.error_scale import noise_bound
 from denograd.map.noise_level import noise_level
-from denograd.map.solve import Question, Solver, answer, count_steps
+from denograd.map.objective import Question
+from denograd.map.solve import Solver, answer, count_steps
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,22 @@ def refine(
     Returns
     -------
     Refined
+
+    Examples
+    --------
+    Learn from one part of a series, and refine what comes after it.
+
+    >>> import numpy as np
+    >>> from denograd import BlindSpot, refine
+    >>> t = np.linspace(0, 60, 1200)
+    >>> clean = np.column_stack([np.sin(t), np.cos(2 * t)])
+    >>> noisy = clean + 0.2 * np.random.default_rng(0).normal(size=clean.shape)
+    >>> blind = BlindSpot("series", hidden=0).fit(noisy[:800], seed=0)
+    >>> new = refine(blind, noisy[800:], 0.2)
+    >>> bool(((new.values - clean[800:]) ** 2).mean() < 0.2 * 0.2**2)
+    True
     """
-    X = check_frame(X)
+    X = check_matrix(X)
     check_solver(solver)
     models = blind.models_of(len(X), fitted_rows)
     bound = noise_bound(blind.residual_)
@@ -112,7 +127,7 @@ def refine(
         segments=list(blind.segments(models[order])),
         outputs=blind.outputs,
         sigma=level,
-        held=np.zeros(blind.columns_, dtype=bool),
+        moves=np.ones(blind.columns_, dtype=bool),
         kind=blind.kind,
         reference=(blind.residual_, blind.prediction_),
         device=blind.device,

@@ -140,4 +140,4 @@ def _batch_size(fitted: Fitted, predict: Predictor, x: Tensor) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda t: t):
         predict(x.detach().requires_grad_())
-    return 2 ** round(math.log2(min(max(CACHE_BYTES * len(x) / kept, 256), 2048)))
+    return int(2 ** round(math.log2(min(max(CACHE_BYTES * len(x) / kept, 256), 2048))))

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from denograd.data.arrays import Kind
 from denograd.models.frozen import Predictor, silence
-from denograd.models.training import train_best
+from denograd.models.training import split_rows, train_best
 
 EPOCHS, PATIENCE, BATCH, RATE = 100, 10, 128, 1e-3
 
@@ -87,14 +87,13 @@ def _train(predict: Predictor, x: Tensor, y: Tensor, rows: Tensor) -> None:
     train, valid = rows[:-cut], rows[-cut:]
 
     def batches() -> list[Tensor]:
-        order = train[torch.randperm(len(train)).to(train.device)]
-        return [b for b in order.split(BATCH) if len(b) > 1]  # batch normalisation needs two rows
+        return split_rows(train[torch.randperm(len(train)).to(train.device)], BATCH)
 
     def loss(b: Tensor) -> Tensor:
         return predict.loss(predict(x[b]), y[b])
 
     def error() -> float:
-        parts = valid.split(1024)
+        parts = split_rows(valid, 1024)
         return sum(float((predict(x[b]).reshape(y[b].shape) - y[b]).square().sum()) for b in parts)
 
     predict.model.requires_grad_(True)

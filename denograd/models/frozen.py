@@ -116,7 +116,8 @@ class Predictor:
             x = x.flatten(1)
         elif self.layout == "nct":
             x = x.transpose(1, 2)
-        return self.model(x)
+        prediction: Tensor = self.model(x)
+        return prediction
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Loss of a batch as one number; an elementwise criterion is summed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from denograd.data.arrays import Array
 from denograd.data.progress import Progress
 from denograd.data.windows import coverage, overlap_add, targets_of, windows_of
 from denograd.models.frozen import Predictor
@@ -53,8 +54,8 @@ class Descent:
 class Gradients:
     """Unit gradients of the epochs, on the host."""
 
-    x: list = field(default_factory=list)
-    y: list = field(default_factory=list)
+    x: list[Array] = field(default_factory=list)
+    y: list[Array] = field(default_factory=list)
 
     def append(self, parts: list[tuple[Tensor, Tensor]]) -> None:
         """Close an epoch whose batches gave `parts`."""
@@ -65,7 +66,8 @@ class Gradients:
 def squared_rows(g: Tensor) -> Tensor:
     """Squared norm of every sample, ``(B,)``."""
     g = g.flatten(1)
-    return torch.linalg.vecdot(g, g)
+    square: Tensor = torch.linalg.vecdot(g, g)
+    return square
 
 
 def _unit(g_x: Tensor, g_y: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,4 +202,4 @@ def close_epoch(
         [gate(sizes, tau).to(torch.float32).mean(), sizes.mean().to(torch.float32), distance]
     ).tolist()
     progress.record(moved=moved, residual=residual, displacement=displacement)
-    return moved == 0
+    return bool(moved == 0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from denograd.data.progress import Progress
 from denograd.data.windows import windows_of
+from denograd.models.adam import Adam
 from denograd.models.frozen import Predictor
 from denograd.rules.descent import Gradients, squared_rows
 
@@ -43,32 +44,6 @@ class Joint:
     batch_size: int
     move_y: bool = True
     keep: bool = True
-
-
-class Adam:
-    """Adam's moments of one tensor (Kingma and Ba, 2015); torch's own takes seconds to import.
-
-    Parameters
-    ----------
-    like : tensor
-        What is to be moved.
-    lr : float
-        Learning rate.
-    """
-
-    def __init__(self, like: Tensor, lr: float):
-        self.lr = lr
-        self.mean = torch.zeros_like(like)
-        self.square = torch.zeros_like(like)
-        self.steps = 0
-
-    def step(self, value: Tensor, gradient: Tensor) -> None:
-        """Move `value` in place."""
-        self.steps += 1
-        self.mean.lerp_(gradient, 0.1)
-        self.square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        scale = (self.square / (1 - 0.999**self.steps)).sqrt_().add_(1e-8)
-        value.addcdiv_(self.mean, scale, value=-self.lr / (1 - 0.9**self.steps))
 
 
 def minimise_jointly(
@@ -112,7 +87,7 @@ def minimise_jointly(
     values = [X, y] if how.move_y and not shared else [X]
     observed = [v.clone() for v in values]
     size = sum(v.numel() for v in values)
-    adam = [Adam(value, how.lr) for value in values]
+    adam = Adam(values, how.lr)
     before = None
     for _ in range(how.epochs):
         X_now = X.to(dtype)
@@ -140,13 +115,15 @@ def minimise_jointly(
         if shared:
             g_X[:, cols] = g_X[:, cols] + g_y if how.move_y else 0.0
         pull = torch.zeros_like(loss)
-        for value, old, gradient, optimiser in zip(values, observed, (g_X, g_y), adam, strict=False):
+        gradients = []
+        for value, old, gradient in zip(values, observed, (g_X, g_y), strict=False):
             away = value - old
             pull += away.to(torch.float64).square().sum() / size
             gradient = gradient.to(value.dtype) + away * (2 * how.lam / size)
             if how.keep:
                 (kept.x if value is X else kept.y).append(gradient.cpu().numpy().copy())
-            optimiser.step(value, gradient)
+            gradients.append(gradient)
+        adam.step(gradients)
         parts = [squared_rows(v - old) for v, old in zip(values, observed, strict=True)]
         away = torch.stack(parts).sum(0).sqrt()
         moved, residual, displacement, objective, fit = torch.stack(

@@ -60,5 +60,5 @@ def gauss_newton(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor
     Parameters and result as for `fixed`, with ``nrr`` a fraction.
     """
     joint = inverse(sx + sy)
-    length = nrr * torch.linalg.vector_norm(residual, dim=1) * (sy.sqrt() * joint)
+    length: Tensor = nrr * torch.linalg.vector_norm(residual, dim=1) * (sy.sqrt() * joint)
     return length * joint

@@ -11,11 +11,8 @@ import numpy as np
 import torch
 
 from baselines.base import Array, Denoised, NotApplicable, Problem, stack, unstack
-from denograd import DenoGrad, NoiseLevelMissing
-from denograd.map.blind_spot import BlindSpot
-from denograd.map.error_scale import LEAST_SHARE
-from denograd.map.refine import Solver, refine
-from denograd.map.solve import one_step
+from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, refine
+from denograd.map import LEAST_SHARE, Solver, one_step
 from experiments.data.splits import window_view
 from experiments.models.estimators import as_tensor
 from experiments.models.training import predict

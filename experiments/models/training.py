@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from baselines.training import seeded
-from denograd.models.frozen import choose_device
+from denograd.models import choose_device
 
 Kind = Literal["tabular", "series"]
 

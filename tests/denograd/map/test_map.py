@@ -9,9 +9,11 @@ from torch import nn
 
 from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, denoise
 from denograd.map.error_scale import error_scale, noise_bound
+from denograd.map.lbfgs import lbfgs
 from denograd.map.noise_level import wavelet_level
+from denograd.map.objective import HUBER, Objective, Question
 from denograd.map.refine import refine
-from denograd.map.solve import HUBER, Question, _minimise, one_step, stein_error
+from denograd.map.solve import one_step, stein_error
 
 RNG = np.random.default_rng
 
@@ -154,8 +156,10 @@ def test_objective_and_gradient():
 
     parts = [slice(0, 4), slice(4, 6)]
     segments = [Segment(p, p, lambda z: z @ torch.from_numpy(A)) for p in parts]
-    question = Question(segments, np.arange(3), sigma, np.zeros(3, bool), "tabular")
-    step, *_ = _minimise(z_obs, np.zeros_like(z_obs), np.full((6, 3), s), question, 40, None)
+    question = Question(segments, np.arange(3), sigma, np.ones(3, bool), "tabular")
+    objective = Objective(z_obs, np.full((6, 3), s), question)
+    start = torch.zeros(6, 3, dtype=torch.float64)
+    step = objective.displacement(lbfgs(objective.value_and_gradient, start, max_iter=40).point)
     M = A - np.eye(3)
     exact = z_obs @ np.diag(sigma**-2.0) @ np.linalg.inv(M @ M.T / s**2 + np.diag(sigma**-2.0))
     assert_allclose(z_obs + step, exact, atol=1e-6)

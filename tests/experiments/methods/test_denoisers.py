@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 
 from baselines.base import Problem
 from baselines.controls import Identity
-from denograd.map.refine import refine
+from denograd import refine
 from experiments.base.errors import DatasetMissing
 from experiments.base.paths import CONF
 from experiments.config.schema import as_config, register
