@@ -72,17 +72,8 @@ OPTIONAL = {
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 
-PUBLIC_MODULES: tuple[str, ...] = ()
+PUBLIC_MODULES: tuple[str, ...] = ("denograd.models", "denograd.map")
 """Documented modules of `denograd` besides its front door; what they list in `__all__` is public."""
-
-NOT_YET_PUBLIC: dict[str, set[str]] = {
-    "denograd.models.frozen": {"choose_device"},
-    "denograd.map.blind_spot": {"BlindSpot"},
-    "denograd.map.error_scale": {"LEAST_SHARE"},
-    "denograd.map.refine": {"Solver", "refine"},
-    "denograd.map.solve": {"one_step"},
-}
-"""Names of the inside of `denograd` that are still used outside it. The list only shrinks."""
 
 NOT_YET_APART: dict[str, tuple[str, ...]] = {
     "experiments.methods": ("experiments.data", "experiments.models"),
@@ -312,15 +303,14 @@ def _module_meant(tree: Tree, module: str, value: ast.expr) -> str | None:
 
 def behind_the_door(tree: Tree, public_modules: tuple[str, ...] = PUBLIC_MODULES) -> list[str]:
     """Names of `denograd` that others use although they are not public."""
-    public = {module: tree.public_names(module) for module in ("denograd", *public_modules)}
+    modules = [module for module in ("denograd", *public_modules) if tree.has(module)]
+    public = {module: tree.public_names(module) for module in modules}
     wrong = []
     for found in tree.ours():
         if found.by.partition(".")[0] == "denograd" or found.target.partition(".")[0] != "denograd":
             continue
-        names = public.get(found.target, set()) | NOT_YET_PUBLIC.get(found.target, set()) | {"__version__"}
-        if found.target not in {*public, *NOT_YET_PUBLIC} or (
-            found.name is not None and found.name not in names
-        ):
+        names = public.get(found.target, set()) | {"__version__"}
+        if found.target not in public or (found.name is not None and found.name not in names):
             wrong.append(f"{found}, which is not public")
     return wrong
 

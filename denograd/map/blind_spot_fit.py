@@ -173,8 +173,7 @@ def fit_nets(
 
     def init(*shape: int, fan: int) -> Tensor:
         value: Tensor = (torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5
-        value = value.to(x.device).requires_grad_()
-        return value
+        return value.to(x.device).requires_grad_()
 
     mask = torch.from_numpy(~unseen).float()[:, None].repeat(1, c)
     mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
