@@ -128,7 +128,8 @@ def _column(frame: Any, values: Array, target: Any) -> int:
             f"target must be the number of one of the {width} columns, 0 to {width - 1}"
             f"{', or its name' if is_frame(frame) else ''}, got {target!r}"
         )
-    return int(target) % width
+    column: int = int(target) % width
+    return column
 
 
 def _as_given(frame: Any, values: Array, column: int) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from denograd.data.arrays import Array
-from denograd.models.adam import Adam
+from denograd.models.adam import Adam, one_cycle
 
 Folds = NDArray[np.int64]
 
@@ -200,18 +198,10 @@ def fit_nets(
         guess = net_forward(x[rows], {**net, "w1": net["w1"] * mask})
         goal = target[each, rows] / spread[:, None]
         loss = torch.nn.functional.huber_loss(guess, goal, delta=2.0, reduction="sum") / batch
-        optimiser.lr = _one_cycle(step, steps)
+        optimiser.lr = one_cycle(step, steps, RATE, WARM_UP)
         optimiser.step(torch.autograd.grad(loss, optimiser.values))
     trained = {name: value.detach() for name, value in net.items()}
     trained["w1"] *= mask
     trained["w3"] *= spread[:, :, None, None]
     trained["b3"] *= spread[:, :, None, None]
     return trained
-
-
-def _one_cycle(step: int, steps: int) -> float:
-    """Learning rate of a step: up from a 25th of `RATE`, then down to nearly nothing (Smith and Topin, 2019)."""
-    top = WARM_UP * steps
-    if step < top:
-        return RATE * (1 - 0.96 * 0.5 * (1 + math.cos(math.pi * step / top)))
-    return RATE * 0.5 * (1 + math.cos(math.pi * (step - top) / max(steps - top, 1)))

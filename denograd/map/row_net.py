@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from denograd.data.arrays import Array
 from denograd.map.blind_spot_fit import FLOPS
+from denograd.models.adam import Adam, one_cycle
 
 HIDDEN, BATCH, PASSES, RATE, DECAY = 64, 256, 60, 2e-3, 0.05
 LEAST_STEPS, MOST_STEPS = 200, 1500
@@ -144,7 +145,8 @@ def _train(
     folds, c, outputs, h = int(fold.max()) + 1, x.shape[1], len(kept), HIDDEN
 
     def init(*shape: int, fan: float) -> Tensor:
-        return ((torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5).to(x.device).requires_grad_()
+        value: Tensor = (torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5
+        return value.to(x.device).requires_grad_()
 
     def zeros() -> Tensor:
         return torch.zeros(folds, 1, h, device=x.device, requires_grad=True)
@@ -157,8 +159,7 @@ def _train(
     rounds = m // batch
     work = 6.0 * folds * 2 * batch * h * (c + h + outputs)
     steps = min(max(PASSES * rounds, LEAST_STEPS), MOST_STEPS, max(int(FLOPS / work), 1))
-    optimiser = torch.optim.AdamW(net, lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 2, pct_start=0.1)
+    optimiser = Adam(net, RATE, decay=DECAY)
     pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
     for step in tqdm(range(steps), desc="row net", disable=None if verbose else True, leave=False):
         at = step % rounds * batch
@@ -170,8 +171,6 @@ def _train(
         plain, nudged = both[:, :batch], both[:, batch:]
         change = 2 * signs[..., kept] * (nudged - plain) / PROBE
         risk = ((target[rows] + plain) ** 2 + change).sum() / batch
-        optimiser.zero_grad()
-        risk.backward()
-        optimiser.step()
-        schedule.step()
+        optimiser.lr = one_cycle(step, steps, RATE, warm_up=0.1)
+        optimiser.step(torch.autograd.grad(risk, net))
     return [w.detach() for w in net]

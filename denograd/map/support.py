@@ -272,7 +272,8 @@ class _Band:
 
     def sum(self, entries: Array) -> Array:
         """Sum over the entries of every row, (n,)."""
-        return np.add.reduceat(entries, self.starts)
+        total: Array = np.add.reduceat(entries, self.starts)
+        return total
 
     def expect(self, y: Array, posterior: Array) -> Answers:
         """Mean and variance under weights of the entries that need not sum to 1."""
@@ -283,7 +284,7 @@ class _Band:
 
     def prior(self, weights: Array) -> Array:
         """Sum of the components with weights (n, m), at every entry."""
-        total = np.zeros_like(self.gap)
+        total: Array = np.zeros_like(self.gap)
         for m, normal in enumerate(self.normal):
             total += weights[:, m].astype(np.float32)[self.row] * normal
         return total
@@ -357,7 +358,8 @@ def _smooth(support: Support, values: Array) -> Array:
 
 def _normaliser(support: Support, a: Array) -> Array:
     """Z_m on the grid, beyond which a = 1; shape (m, G)."""
-    return np.maximum(1.0 + _smooth(support, a - 1.0), 1e-12)
+    normaliser: Array = np.maximum(1.0 + _smooth(support, a - 1.0), 1e-12)
+    return normaliser
 
 
 def _normaliser_at(support: Support, f: Array) -> Array:
@@ -377,7 +379,8 @@ def _expected(support: Support, f: Array, scaled: Array) -> Array:
     counts = np.stack(
         [np.bincount(low, s * (1 - part), points) + np.bincount(low + 1, s * part, points) for s in scaled.T]
     )
-    return np.maximum(_smooth(support, counts).sum(0), 0.0)
+    expected: Array = np.maximum(_smooth(support, counts).sum(0), 0.0)
+    return expected
 
 
 def _between(support: Support, f: Array) -> tuple[NDArray[np.int64], Array]:
@@ -400,7 +403,8 @@ def _likelihood(support: Support, y: Array, f: Array, sigma: Array) -> Array:
     if support.density is None:
         total = support.variances + (sigma**2)[:, None]
         exponent = -0.5 * (((y - f) ** 2)[:, None] / total + np.log(total))
-        return np.exp(exponent - exponent.max(1, keepdims=True))
+        found[:] = np.exp(exponent - exponent.max(1, keepdims=True))
+        return found
     reference = support.reference
     assert reference is not None
     for rows in _pieces(len(y)):
@@ -408,7 +412,9 @@ def _likelihood(support: Support, y: Array, f: Array, sigma: Array) -> Array:
         seen = band.likelihood * reference[band.point].astype(np.float32)
         found[rows] = np.stack([band.sum(seen * normal) for normal in band.normal], 1)
     found /= _normaliser_at(support, f)
-    return found / np.maximum(found.max(1, keepdims=True), np.finfo(float).tiny) + np.finfo(float).tiny
+    found /= np.maximum(found.max(1, keepdims=True), np.finfo(float).tiny)
+    found += np.finfo(float).tiny
+    return found
 
 
 def _posterior(support: Support, y: Array, f: Array, sigma: Array, weights: Array) -> Answers:

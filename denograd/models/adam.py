@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -19,12 +20,15 @@ class Adam:
     values : iterable of tensor
         Moved in place.
     lr : float
-        Learning rate.
+        Learning rate; may be set anew before every step.
+    decay : float
+        Share of itself times the learning rate that a value loses with every step (Loshchilov and Hutter, 2019).
     """
 
-    def __init__(self, values: Iterable[Tensor], lr: float):
+    def __init__(self, values: Iterable[Tensor], lr: float, decay: float = 0.0):
         self.values = list(values)
         self.lr = lr
+        self.decay = decay
         self._mean = [torch.zeros_like(v) for v in self.values]
         self._square = [torch.zeros_like(v) for v in self.values]
         self._steps = 0
@@ -37,7 +41,25 @@ class Adam:
         for value, gradient, mean, square in zip(
             self.values, gradients, self._mean, self._square, strict=True
         ):
+            value.mul_(1 - self.lr * self.decay)
             mean.lerp_(gradient, 1 - MEAN)
             square.mul_(SQUARE).addcmul_(gradient, gradient, value=1 - SQUARE)
             scale = (square / (1 - SQUARE**self._steps)).sqrt_().add_(1e-8)
             value.addcdiv_(mean, scale, value=-length)
+
+
+def one_cycle(step: int, steps: int, highest: float, warm_up: float) -> float:
+    """Learning rate of a step: up from a 25th of the highest, then down to nothing (Smith and Topin, 2019).
+
+    Parameters
+    ----------
+    step, steps : int
+        Counted from 0, and how many there are.
+    highest : float
+    warm_up : float
+        Share of the steps until it is reached.
+    """
+    top = warm_up * steps
+    if step < top:
+        return highest * (1 - 0.48 * (1 + math.cos(math.pi * step / top)))
+    return highest * 0.5 * (1 + math.cos(math.pi * (step - top) / max(steps - top, 1)))

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from denograd.models import split_rows, train_best
-from denograd.models.adam import Adam
+from denograd.models.adam import Adam, one_cycle
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 16, 17])
@@ -30,11 +30,12 @@ def test_the_best_epoch_is_kept():
     assert not model.training
 
 
-def test_adam_is_adam():
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adam_is_adam(decay):
     torch.manual_seed(0)
     ours = [torch.randn(3, 2), torch.randn(4)]
     theirs = [v.clone().requires_grad_() for v in ours]
-    adam, reference = Adam(ours, 0.1), torch.optim.Adam(theirs, 0.1)
+    adam, reference = Adam(ours, 0.1, decay), torch.optim.AdamW(theirs, 0.1, weight_decay=decay)
     for _ in range(20):
         gradients = [torch.randn_like(v) for v in ours]
         adam.step(gradients)
@@ -43,3 +44,12 @@ def test_adam_is_adam():
         reference.step()
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_one_cycle_goes_up_and_down():
+    rates = [one_cycle(step, 100, 2.0, 0.25) for step in range(101)]
+    assert rates[0] == pytest.approx(2.0 / 25)
+    assert rates[25] == max(rates) == 2.0
+    assert rates[100] == pytest.approx(0.0, abs=1e-12)
+    assert rates[:26] == sorted(rates[:26])
+    assert rates[25:] == sorted(rates[25:], reverse=True)
