@@ -21,7 +21,7 @@ OUTSIDE = ("benchmarks", "examples")
 FULL = 15
 """Modules in one folder, its `__init__` not counted."""
 
-DENOGRAD = ("denograd.data", "denograd.models", "denograd.map", "denograd.rules")
+DENOGRAD = ("denograd.data", "denograd.models", "denograd.map", "denograd.rules", "denograd.table")
 BELOW_RUN = (
     *("experiments.base", "experiments.store", "experiments.config", "experiments.data"),
     *("experiments.models", "experiments.methods", "experiments.report", "baselines", "denograd"),
@@ -36,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "denograd.models": ("denograd.data",),
     "denograd.map": ("denograd.models", "denograd.data"),
     "denograd.rules": ("denograd.map", "denograd.models", "denograd.data"),
+    "denograd.table": ("denograd.data",),
     "denograd": DENOGRAD,
     "baselines": ("denograd",),
     "experiments": ("denograd",),
@@ -69,10 +70,13 @@ OPTIONAL = {
     "denograd.regressor_base": {"sklearn"},
     "denograd.chosen_target": {"sklearn"},
     "denograd.target_choice": {"sklearn"},
+    "denograd.table.content": {"charset_normalizer"},
+    "denograd.table.columns": {"pandas"},
+    "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 
-PUBLIC_MODULES: tuple[str, ...] = ("denograd.models", "denograd.map")
+PUBLIC_MODULES: tuple[str, ...] = ("denograd.models", "denograd.map", "denograd.table")
 """Documented modules of `denograd` besides its front door; what they list in `__all__` is public."""
 
 NOT_YET_APART: dict[str, tuple[str, ...]] = {
@@ -89,7 +93,7 @@ class Import:
     target: str  # the module; of a foreign package its first word
     name: str | None  # None where the module itself is taken
     line: int
-    inside: bool  # a function
+    inside: bool  # a function, or a block for the type checker alone
 
     def __str__(self) -> str:
         what = self.target if self.name is None else f"{self.target}.{self.name}"
@@ -120,10 +124,13 @@ class Tree:
 
     def _imports_of(self, module: str) -> Iterator[Import]:
         folder = module if module in self.packages else module.rpartition(".")[0]
-        functions = [
-            node for node in ast.walk(self.modules[module]) if isinstance(node, ast.FunctionDef | ast.Lambda)
+        later = [  # what does not run, or not when the module is imported
+            node
+            for node in ast.walk(self.modules[module])
+            if isinstance(node, ast.FunctionDef | ast.Lambda)
+            or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         ]
-        inside = {inner for function in functions for inner in ast.walk(function)}
+        inside = {inner for node in later for inner in ast.walk(node)}
         for node in ast.walk(self.modules[module]):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -163,7 +170,7 @@ class Tree:
 
     def public_names(self, module: str) -> set[str]:
         """What a module lists in `__all__`."""
-        for node in self.modules[module].body:
+        for node in self.modules[module].body if module in self.modules else ():
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
                 return set(ast.literal_eval(node.value))
         return set()

@@ -1,0 +1,453 @@
+"""Read a table from a file as people have it, and say what was found.
+
+CSV and its relatives (any separator, decimal sign, encoding; packed or not), Excel, Parquet. Nothing is asked for:
+what can be seen in the file is, and everything that was decided stands in the result's notes.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from denograd.table.columns import (
+    ELAPSED_NAMES,
+    TIME_NAMES,
+    as_numbers,
+    blank,
+    date_format,
+    drop_infinite,
+    drop_sentinels,
+    epoch_unit,
+    sounds_like,
+    to_dates,
+)
+from denograd.table.content import (
+    CHUNK,
+    check_file,
+    find_encoding,
+    head_of,
+    kind_of,
+    most_bytes,
+    needed,
+    refuse_nul,
+    whole,
+)
+from denograd.table.dialect import MISSING, Layout, check_names, find_layout, is_missing, rows_of
+from denograd.table.errors import Note, TableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table that was read from a file.
+
+    Attributes
+    ----------
+    path : Path
+    frame : DataFrame
+        Columns in the file's order: numbers, dates (datetime64) and text; missing values are NaN, NaT and None. The
+        index numbers the rows from 0.
+    kind : {"text", "excel", "parquet"}
+    notes : list of Note
+        What was found and what was changed, each a sentence.
+    time : str or None
+        The column that tells when a row was taken.
+    units : dict
+        Unit of a column, where the file tells it.
+    encoding : str or None
+        Of a text.
+    layout : Layout or None
+        Of a text: separator, decimal sign, where the data begin.
+    dates : dict
+        Format (as of ``strftime``) of every column of dates in a text.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    kind: str
+    notes: list[Note] = field(default_factory=list)
+    time: str | None = None
+    units: dict[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    layout: Layout | None = None
+    dates: dict[str, str] = field(default_factory=dict)
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    time: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] = (),
+    sheet: str | int = 0,
+) -> TableFile:
+    """Read a table from a file, and find out how it is written.
+
+    Parameters
+    ----------
+    path : path
+        CSV or any text with separators (also packed as gz, bz2, xz or zip), Excel (.xlsx) or Parquet.
+    time : str, optional
+        Column that gives the order of the rows; by default the one that looks like it.
+    separator, decimal, encoding : str, optional
+        Where they are known; found otherwise. `separator` may be spelt out: comma, semicolon, tab, bar, blanks.
+    missing : sequence of str
+        Further fields that stand for a missing value.
+    sheet : str or int
+        Of an Excel file.
+
+    Returns
+    -------
+    TableFile
+
+    Raises
+    ------
+    TableError
+        If the file is no table that can be read; its attribute `problem` says why in one word.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "readings.csv"
+    >>> _ = path.write_text("when;temp\\n01.02.2024 10:00;20,5\\n01.02.2024 10:10;-\\n13.02.2024 10:20;21,0\\n")
+    >>> table = read_table(path)
+    >>> table.frame["temp"].tolist()
+    [20.5, nan, 21.0]
+    >>> table.time, table.layout.separator, table.layout.decimal
+    ('when', ';', ',')
+    """
+    path = Path(path)
+    check_file(path)
+    with needed(path, "reading a file"):
+        import pandas  # noqa: F401
+    kind = kind_of(path)
+    if kind == "text":
+        table = _read_text(path, separator, decimal, encoding, missing)
+    else:
+        for name, value in (("separator", separator), ("decimal", decimal), ("encoding", encoding)):
+            if value is not None:
+                raise TableError(
+                    path, "option", f"{name} is for text files, and this is a file of {kind.title()}"
+                )
+        table = _read_parquet(path) if kind == "parquet" else _read_excel(path, sheet)
+        frame, notes, dates = tidy(table.frame, path, ".", None)
+        table = replace(table, frame=frame, notes=[*table.notes, *notes], dates=dates)
+    table = _find_time(table, time)
+    frame = table.frame
+    if not len(frame):
+        raise TableError(path, "no_rows", "has no rows below its header")
+    if not any(frame[c].dtype.kind in "fiub" for c in frame.columns if c != table.time):
+        why = "; ".join(str(note) for note in table.notes if note.what in ("mixed", "huge"))
+        raise TableError(
+            path,
+            "no_numbers",
+            f"no column holds numbers, there are {', '.join(map(repr, frame.columns[:6]))}"
+            + (f" ({why})" if why else ""),
+        )
+    return table
+
+
+def _read_text(
+    path: Path, separator: str | None, decimal: str | None, encoding: str | None, missing: Sequence[str]
+) -> TableFile:
+    layout, encoding, notes = look_at(path, separator, decimal, encoding)
+    data = whole(path)
+    refuse_nul(data, encoding, path)
+    codes, whole_numbers = _spelt_columns(path, layout, encoding)
+    frame = _parse(io.BytesIO(data), path, layout, encoding, missing, codes)
+    del data
+    frame, found, dates = tidy(frame, path, layout.decimal, layout.thousands, whole_numbers)
+    return TableFile(path, frame, "text", notes + found, None, layout.units, encoding, layout, dates)
+
+
+def look_at(
+    path: Path, separator: str | None = None, decimal: str | None = None, encoding: str | None = None
+) -> tuple[Layout, str, list[Note]]:
+    """Find layout and encoding of a text from its beginning."""
+    head = head_of(path, CHUNK)
+    if not head:
+        raise TableError(path, "empty", "is empty once unpacked")
+    given = encoding
+    encoding = find_encoding(head, path, encoding)
+    text = head.decode(encoding, errors="ignore")
+    if len(head) == CHUNK:
+        cut = text.rfind("\n")
+        if cut < 0:
+            raise TableError(
+                path, "too_wide", f"its first line is longer than {CHUNK:,} bytes: are the line breaks lost?"
+            )
+        text = text[: cut + 1]
+    layout, notes = find_layout(text, path, separator=separator, decimal=decimal)
+    if encoding not in ("utf-8", "ascii") and given is None:
+        notes.insert(0, Note("encoding", f"the text is encoded as {encoding}"))
+    return layout, encoding, notes
+
+
+def _parse(
+    source: Any,
+    path: Path,
+    layout: Layout,
+    encoding: str,
+    missing: Sequence[str],
+    codes: Sequence[str],
+    rows: int | None = None,
+) -> Any:
+    """Hand a text to pandas; with `rows`, in pieces of so many."""
+    import pandas as pd
+
+    names = [*layout.names, *(["\0trailing"] if layout.trailing else [])]
+    blanks = layout.separator == r"\s+"
+    spellings = {spelt for word in MISSING for spelt in (word, word.upper(), word.title())}
+    options: dict[str, Any] = {
+        "sep": layout.separator,
+        "decimal": layout.decimal,
+        "header": None,
+        "names": names,
+        "index_col": False,
+        "skiprows": layout.skip,
+        "skipinitialspace": not blanks,
+        "keep_default_na": False,
+        "na_values": sorted({*spellings, "NaN", "#N/A", "<NA>", *missing}),
+        "encoding": encoding,
+        "dtype": dict.fromkeys(codes, str),
+        "low_memory": False,
+        "chunksize": rows,
+    }
+    try:
+        parsed = pd.read_csv(source, **options)
+        if rows is not None:
+            return _watched(parsed, layout, path, encoding)
+        return parsed[layout.names]
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        csv.Error,
+        OverflowError,
+    ) as error:
+        raise _explained(error, path, encoding) from None
+
+
+def _watched(
+    pieces: Iterator[pd.DataFrame], layout: Layout, path: Path, encoding: str
+) -> Iterator[pd.DataFrame]:
+    import pandas as pd
+
+    try:
+        for piece in pieces:
+            yield piece[layout.names]
+    except (pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
+        raise _explained(error, path, encoding) from None
+
+
+def _explained(error: Exception, path: Path, encoding: str) -> TableError:
+    """Say in our words what pandas could not read."""
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return TableError(
+            path, "encoding", f"is not {encoding} throughout (byte {error.start:,} is not); give encoding=..."
+        )
+    if "inside string" in text or "unexpected end of data" in text:
+        row = re.search(r"row (\d+)", text)
+        where = f", opened in data row {int(row.group(1)) + 1}" if row else ""
+        return TableError(
+            path, "quotes", f"a quote{where} is not closed before the file ends: close or remove it"
+        )
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text):
+        expected, line, saw = found.groups()
+        return TableError(path, "ragged", f"line {line} has {saw} fields, the header {expected}")
+    if "No columns" in text:
+        return TableError(path, "no_rows", "has no rows below its header")
+    return TableError(path, "damaged", f"cannot be read: {text}")
+
+
+def _spelt_columns(path: Path, layout: Layout, encoding: str) -> tuple[list[str], list[str]]:
+    """Columns of digits alone: those with leading zeros, which are codes, and the rest, which are whole numbers."""
+    text = head_of(path, CHUNK // 4).decode(encoding, errors="ignore")
+    rows = rows_of("".join(text.splitlines(keepends=True)[layout.skip : -1]), layout.separator)
+    codes: list[str] = []
+    whole_numbers: list[str] = []
+    for j, name in enumerate(layout.names):
+        fields = [f for row in rows if j < len(row) and not is_missing(f := row[j].strip())]
+        if fields and all(f.lstrip("+-").isdigit() for f in fields):
+            (codes if any(len(f) > 1 and f[0] == "0" for f in fields) else whole_numbers).append(name)
+    return codes, whole_numbers
+
+
+def tidy(
+    frame: pd.DataFrame,
+    path: Path,
+    decimal: str = ".",
+    thousands: str | None = None,
+    whole_numbers: Sequence[str] = (),
+) -> tuple[pd.DataFrame, list[Note], dict[str, str]]:
+    """Turn columns of text into numbers or dates where they are, and marks of missing values into gaps."""
+    import pandas as pd
+
+    notes: list[Note] = []
+    dates: dict[str, str] = {}
+    columns = {}
+    for name in frame.columns:
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype(object)
+        if column.dtype.kind in "OUT" or isinstance(column.dtype, pd.StringDtype):
+            column, found = _from_text(column.astype("str"), path, decimal, thousands, dates)
+            notes += found
+        if column.dtype.kind == "f":
+            column, found = drop_infinite(column)
+            notes += found
+        if column.dtype.kind in "fi":
+            column, found = drop_sentinels(column)
+            notes += found
+            if column.dtype.kind == "f" and (frame[name].dtype.kind in "iu" or name in whole_numbers):
+                column = _whole(column)
+        columns[name] = column
+    return pd.DataFrame(columns, copy=False), notes, dates
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    """Whole numbers with gaps among them, as such; unchanged where one is not whole."""
+    known = column.dropna()
+    fits = len(known) and bool((known == known.round()).all() and (known.abs() < 2**53).all())
+    return column.astype("Int64") if fits else column
+
+
+def _from_text(
+    texts: pd.Series, path: Path, decimal: str, thousands: str | None, dates: dict[str, str]
+) -> tuple[pd.Series, list[Note]]:
+    if blank(texts).all():
+        return texts.mask(blank(texts)).astype(float), [Note("blank", "holds nothing", str(texts.name))]
+    plain = texts[~blank(texts)].str.strip()
+    if plain.str.fullmatch(r"0\d+").any() and plain.str.fullmatch(r"\d+").all():
+        return texts, [Note("code", "holds codes with leading zeros: read as text", str(texts.name))]
+    words = set(plain.str.lower().unique()[:3])
+    if words <= {"true", "false"} and not blank(texts).any():
+        return plain.str.lower() == "true", []
+    numbers, notes = as_numbers(texts, decimal, thousands)
+    if numbers is not None:
+        return numbers, notes
+    form, found = date_format(texts, path)
+    if form is not None:
+        dates[str(texts.name)] = form
+        return to_dates(texts, form), found
+    return texts.mask(blank(texts)), notes
+
+
+def _read_parquet(path: Path) -> TableFile:
+    import pandas as pd
+
+    with needed(path, "reading Parquet"):
+        import pyarrow.lib as lib
+        import pyarrow.parquet as parquet
+    try:
+        size = parquet.read_metadata(path)
+        total = sum(size.row_group(i).total_byte_size for i in range(size.num_row_groups))
+        if total > most_bytes():
+            raise TableError(
+                path, "too_large", f"unpacks to {total / 1e6:,.0f} MB, more than may be read at once"
+            )
+        check_names(list(size.schema.to_arrow_schema().names), path)
+        frame = pd.read_parquet(path)
+    except (lib.ArrowException, OSError) as error:
+        raise TableError(path, "damaged", f"is a damaged Parquet file ({error})") from None
+    if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    frame.columns = [str(name) for name in frame.columns]
+    check_names(list(frame.columns), path)
+    return TableFile(path, frame, "parquet")
+
+
+def _read_excel(path: Path, sheet: str | int) -> TableFile:
+    import pandas as pd
+
+    with needed(path, "reading Excel"):
+        import openpyxl
+    with zipfile.ZipFile(path) as archive:
+        total = sum(member.file_size for member in archive.infolist())
+    if total > 200 * path.stat().st_size and total > CHUNK * 32:
+        raise TableError(
+            path, "bomb", f"unpacks to {total / 1e6:,.0f} MB, far beyond its size, as a zip bomb does"
+        )
+    if total > most_bytes():
+        raise TableError(
+            path, "too_large", f"unpacks to {total / 1e6:,.0f} MB, more than may be read at once"
+        )
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, SyntaxError) as error:
+        raise TableError(path, "damaged", f"is no Excel workbook that can be read ({error})") from None
+    names = book.sheetnames
+    if isinstance(sheet, str) and sheet not in names:
+        raise TableError(path, "option", f"has no sheet {sheet!r}; it has {', '.join(names)}")
+    chosen = sheet if isinstance(sheet, str) else names[sheet]
+    cells = [list(row) for row in book[chosen].iter_rows(values_only=True)]
+    book.close()
+    while cells and all(cell is None for cell in cells[-1]):
+        cells.pop()
+    if not cells:
+        raise TableError(path, "empty", "its sheet is empty")
+    # the rules for text find header, units and what stands above
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows(
+        [["" if cell is None else str(cell).replace("\n", " ") for cell in row] for row in cells]
+    )
+    layout, notes = find_layout(text.getvalue(), path, separator="\t", decimal=".")
+    rows = [row[: len(layout.names)] for row in cells[layout.skip :]]
+    frame = pd.DataFrame(rows, columns=layout.names).infer_objects()
+    if len(names) > 1:
+        notes.append(Note("sheet", f"of the sheets {', '.join(names)} the sheet {chosen!r} is read"))
+    return TableFile(path, frame, "excel", [n for n in notes if n.what != "separator"], units=layout.units)
+
+
+def _find_time(table: TableFile, given: str | None) -> TableFile:
+    """Name the column that tells when a row was taken; join a date with the clock beside it."""
+    import pandas as pd
+
+    frame, notes = table.frame, list(table.notes)
+    if given is not None:
+        if given not in frame.columns:
+            near = difflib.get_close_matches(given, map(str, frame.columns)) or list(frame.columns[:6])
+            raise TableError(
+                table.path, "option", f"time={given!r} is no column; near names: {', '.join(map(str, near))}"
+            )
+        unit = epoch_unit(given, frame[given]) if frame[given].dtype.kind in "if" else None
+        if frame[given].dtype.kind not in "Mif":
+            raise TableError(table.path, "option", f"time={given!r} holds neither dates nor numbers")
+        if unit:
+            frame = frame.assign(**{given: pd.to_datetime(frame[given], unit=unit)})
+        return replace(table, frame=frame, time=given)
+    dated = [c for c in frame.columns if frame[c].dtype.kind == "M"]
+    for name in frame.columns:
+        if frame[name].dtype.kind in "if" and (unit := epoch_unit(str(name), frame[name])):
+            notes.append(Note("time", f"counts {unit} since 1970: read as a date", str(name)))
+            frame = frame.assign(**{name: pd.to_datetime(frame[name], unit=unit)})
+            dated.append(name)
+    named = [c for c in dated if sounds_like(str(c), TIME_NAMES)] or [
+        c for c in dated if c == frame.columns[0]
+    ]
+    if named:
+        time = max(named, key=lambda c: frame[c].nunique())
+        notes.append(Note("time", "tells when a row was taken", str(time)))
+        return replace(table, frame=frame, notes=notes, time=str(time))
+    for name in frame.columns[:2]:
+        column = frame[name]
+        if column.dtype.kind in "if" and sounds_like(str(name), ELAPSED_NAMES):
+            steps = column.diff().iloc[1:]
+            if len(column) > 2 and bool((steps > 0).all()):
+                notes.append(Note("time", "rises from row to row: read as the time", str(name)))
+                return replace(table, frame=frame, notes=notes, time=str(name))
+    return replace(table, frame=frame, notes=notes)
