@@ -17,7 +17,7 @@ from denograd.map.noise_level import NoiseLevelMissing
 from denograd.map.refine import Refined, refine
 from denograd.one_call import DenoisedData, denoise
 from denograd.regressor import DenoisedRegressor
-from denograd.smooth_target import SmoothedTarget, smooth_target
+from denograd.smoothed_target import SmoothedTarget, smooth_target
 
 __version__ = "0.1.0"
 
