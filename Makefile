@@ -1,25 +1,36 @@
-# `make demo` and `make test` are all that is needed; both set the project up first.
+# `make demo` and `make test` are all that is needed; what a target needs is set up first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 EXTRAS ?= harness,tabpfn,dev
+CAMPAIGN ?= first
 
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help setup demo test lint types oracle clean
+.PHONY: help setup demo test lint types report docs bench release oracle clean
 
 help:
 	@echo "make demo     run the main job on two embedded datasets, show the tables, say where the files are"
 	@echo "make test     lint, types, tests"
-	@echo "make setup    create .venv and install (demo and test do it by themselves)"
-	@echo "make oracle   fetch the released packages that some tests compare with"
-	@echo "make clean    remove .venv and caches"
+	@echo "make lint     ruff and codespell alone          make types    mypy alone"
+	@echo "make report   tables, figures and report of a campaign that is stored: make report CAMPAIGN=first"
+	@echo "make docs     the documentation as a site in site/; a broken link is an error"
+	@echo "make bench    run every benchmark on this machine and write benchmarks/FIGURES.md"
+	@echo "make release  check the tree, build wheel and sdist into dist/, say how to tag and upload them"
+	@echo "make setup    create .venv and install (the others do it by themselves)"
+	@echo "make oracle   fetch the released packages that some tests and benchmarks compare with"
+	@echo "make clean    remove .venv, caches and what was built"
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt setup.sh
 	PYTHON="$(PYTHON)" VENV="$(VENV)" EXTRAS="$(EXTRAS)" sh setup.sh
+	@touch $@
+
+# Tools that only one target needs: an extra of pyproject.toml each.
+$(VENV)/.with-%: $(STAMP)
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt -e ".[$*]"
 	@touch $@
 
 demo: $(STAMP)
@@ -37,8 +48,24 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+report: $(STAMP)
+	$(BIN)/python -m experiments.report campaign=$(CAMPAIGN)
+
+# The site mirrors the checkout, so that every link in it holds there too.
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE docs examples benchmarks datasets/README.md results/first
+docs: $(VENV)/.with-docs
+	rm -rf build/docs && mkdir -p build/docs/datasets build/docs/results
+	for page in $(PAGES); do ln -s "$(CURDIR)/$$page" build/docs/$$page || exit 1; done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+bench: $(STAMP) oracle
+	$(BIN)/python -m benchmarks
+
+release: $(VENV)/.with-release
+	PYTHON="$(BIN)/python" sh release.sh
+
 oracle: $(STAMP)
 	$(BIN)/python benchmarks/fetch_oracle.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site *.egg-info
