@@ -149,63 +149,73 @@ class BlindSpot:
             raise ValueError(f"{n} rows are too few for {self.folds} folds: give at least {needed}")
         if self.kind == "tabular" and c < 2:
             raise ValueError("a table of one column has no other column to predict it from; is it a series?")
-        self.center_ = X.mean(0)
-        spread = X.std(0)
-        self.constant_ = (X[0] == X).all(0) | (spread <= 1e-12 * np.abs(self.center_))
-        self.center_ = np.where(self.constant_, X[0], self.center_)
-        self.scale_ = np.where(self.constant_, 1.0, spread)
         rng = np.random.default_rng(seed)
+        self.columns_ = c
+        self.wide_ = self.kind == "series" and c > WIDE
         if self.kind == "series":
             self.fold_ = interleaved(n, self.folds)
         else:
             self.fold_ = fold_of(n, self.folds, self.kind, rng)
-        self.columns_ = c
-        self.wide_ = self.kind == "series" and c > WIDE
-        Z = (X - self.center_) / self.scale_
-        Z[:, self.constant_] = 0.0
+        Z = self._standardise(X)
         features = self._features(torch.from_numpy(Z)).numpy()
+        residual = self._fit_linear(features, Z)
+        self.gain_ = torch.zeros(c, device=self.device)
+        self.net_: dict[str, Tensor] = {}
+        if self.hidden and not self.wide_ and not self.constant_.all():
+            residual += self._fit_nets(features, Z, residual, seed=int(rng.integers(2**63)))
+        self.residual_ = (residual * self.scale_).astype(np.float32)
+        self.prediction_ = ((Z + residual) * self.scale_ + self.center_).astype(np.float32)
+        self.mse_ = (self.residual_.astype(float) ** 2).mean(0)
+        return self
+
+    def _standardise(self, X: Array) -> Array:
+        """Learn centre and scale of the columns, and give them standardised; constant ones become 0."""
+        center, spread = X.mean(0), X.std(0)
+        self.constant_ = (X[0] == X).all(0) | (spread <= 1e-12 * np.abs(center))
+        self.center_ = np.where(self.constant_, X[0], center)
+        self.scale_ = np.where(self.constant_, 1.0, spread)
+        Z: Array = (X - self.center_) / self.scale_
+        Z[:, self.constant_] = 0.0
+        return Z
+
+    def _fit_linear(self, features: Array, Z: Array) -> Array:
+        """Fit the ridge regressions of all folds; give their cross-fitted residual, (n, c)."""
         if self.wide_:
-            weights, bias, guess = fit_wide_ridge(
-                features.reshape(n, 2 * self.context + 1, c), Z, self.fold_, verbose=self.verbose
-            )
+            windows = features.reshape(len(Z), 2 * self.context + 1, self.columns_)
+            weights, bias, guess = fit_wide_ridge(windows, Z, self.fold_, verbose=self.verbose)
         else:
             weights, bias, guess = fit_ridge(features, Z, self.fold_, self._own())
         weights[:, :, self.constant_] = bias[:, self.constant_] = 0.0
         self.linear_ = torch.tensor(weights, dtype=torch.float32, device=self.device)
         self.bias_ = torch.tensor(bias, dtype=torch.float32, device=self.device)
-        residual = guess - Z
-        self.gain_ = torch.zeros(c, device=self.device)
-        self.net_: dict[str, Tensor] = {}
-        if self.hidden and not self.wide_ and not self.constant_.all():
-            x = torch.from_numpy(features).float().to(self.device)
-            z = torch.from_numpy(Z).float().to(self.device)
-            left = torch.stack([z - self._linear_part(x, k) for k in range(self.folds)])
-            self.net_ = fit_nets(
-                x,
-                left,
-                self.fold_,
-                blind=self._own(),
-                unseen=np.tile(self.constant_, x.shape[1] // c),
-                hidden=self.hidden,
-                epochs=self.epochs,
-                seed=int(rng.integers(2**63)),
-                verbose=self.verbose,
-            )
-            with torch.no_grad():
-                correction = np.empty((n, c))
-                for k in range(self.folds):
-                    mine = np.flatnonzero(self.fold_ == k)
-                    for part in np.array_split(mine, len(mine) // CHUNK + 1):
-                        correction[part] = self._net_part(x[part], k).cpu().numpy()
-            # how much of a net to believe: its regression coefficient on rows it was not trained on
-            gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
-            gain = np.where(self.constant_, 0.0, gain.clip(0.0, 1.0))
-            self.gain_ = torch.from_numpy(gain).float().to(self.device)
-            residual = residual + gain * correction
-        self.residual_ = (residual * self.scale_).astype(np.float32)
-        self.prediction_ = ((Z + residual) * self.scale_ + self.center_).astype(np.float32)
-        self.mse_ = (self.residual_.astype(float) ** 2).mean(0)
-        return self
+        return guess - Z
+
+    def _fit_nets(self, features: Array, Z: Array, residual: Array, seed: int) -> Array:
+        """Train the networks on what the ridge leaves over; give what they add to its residual, (n, c)."""
+        x = torch.from_numpy(features).float().to(self.device)
+        z = torch.from_numpy(Z).float().to(self.device)
+        self.net_ = fit_nets(
+            x,
+            torch.stack([z - self._linear_part(x, k) for k in range(self.folds)]),
+            self.fold_,
+            blind=self._own(),
+            unseen=np.tile(self.constant_, x.shape[1] // self.columns_),
+            hidden=self.hidden,
+            epochs=self.epochs,
+            seed=seed,
+            verbose=self.verbose,
+        )
+        correction = np.empty(Z.shape)
+        with torch.no_grad():
+            for k in range(self.folds):
+                mine = np.flatnonzero(self.fold_ == k)
+                for part in np.array_split(mine, len(mine) // CHUNK + 1):
+                    correction[part] = self._net_part(x[part], k).cpu().numpy()
+        # how much of a net to believe: its regression coefficient on rows it was not trained on
+        gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
+        gain = np.where(self.constant_, 0.0, gain.clip(0.0, 1.0))
+        self.gain_ = torch.from_numpy(gain).float().to(self.device)
+        return gain * correction
 
     @property
     def outputs(self) -> NDArray[np.int64]:

@@ -163,30 +163,19 @@ def fit_nets(
         For `net_forward`; masked weights are exactly zero.
     """
     folds, _, c = target.shape
-    d, h = x.shape[1], hidden
     train = [np.flatnonzero(fold != k) for k in range(folds)]
     m = min(map(len, train))
     spread = torch.stack([target[k][train[k]].std(0) for k in range(folds)]).clamp_min(1e-6)
     g = torch.Generator().manual_seed(seed)
-
-    def init(*shape: int, fan: int) -> Tensor:
-        value: Tensor = (torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5
-        return value.to(x.device).requires_grad_()
-
+    net = _initial_nets(folds, x.shape[1], c, hidden, g, x.device)
+    # an input that a network must not see gets no weight
     mask = torch.from_numpy(~unseen).float()[:, None].repeat(1, c)
     mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
-    mask = mask.repeat_interleave(h, dim=1).to(x.device)
-    net = {
-        "w1": init(folds, d, c * h, fan=d),
-        "b1": init(folds, 1, c * h, fan=d),
-        "w2": init(folds, c, h, h, fan=h),
-        "b2": init(folds, c, 1, h, fan=h),
-        "w3": init(folds, c, h, 1, fan=100 * h),
-        "b3": torch.zeros(folds, c, 1, 1, device=x.device, requires_grad=True),
-    }
+    mask = mask.repeat_interleave(hidden, dim=1).to(x.device)
     batch = min(256, m)
     rounds = m // batch
-    steps = min(epochs * rounds, int(FLOPS / (6.0 * folds * batch * c * h * (d + h))))
+    work = 6.0 * folds * batch * c * hidden * (x.shape[1] + hidden)
+    steps = min(epochs * rounds, int(FLOPS / work))
     optimiser = Adam(net.values(), RATE)
     each = torch.arange(folds, device=x.device)[:, None]
     pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
@@ -205,3 +194,22 @@ def fit_nets(
     trained["w3"] *= spread[:, :, None, None]
     trained["b3"] *= spread[:, :, None, None]
     return trained
+
+
+def _initial_nets(
+    folds: int, d: int, c: int, h: int, g: torch.Generator, device: torch.device
+) -> dict[str, Tensor]:
+    """Draw the weights that training starts from; the last layer's are small, so that it starts near 0."""
+
+    def init(*shape: int, fan: int) -> Tensor:
+        value: Tensor = (torch.rand(*shape, generator=g) * 2 - 1) / fan**0.5
+        return value.to(device).requires_grad_()
+
+    return {
+        "w1": init(folds, d, c * h, fan=d),
+        "b1": init(folds, 1, c * h, fan=d),
+        "w2": init(folds, c, h, h, fan=h),
+        "b2": init(folds, c, 1, h, fan=h),
+        "w3": init(folds, c, h, 1, fan=100 * h),
+        "b3": torch.zeros(folds, c, 1, 1, device=device, requires_grad=True),
+    }

@@ -177,7 +177,7 @@ def _nudged_risks(
     """Change of every value's squared error by both solutions, without knowing the truth; shape (2, n, c).
 
     ``step^2 + 2 sigma^2 d step / d z_obs``; the derivative is measured by the answer to small random changes of
-    the data (Ramani, Blu and Unser, 2008), the same for both. L-BFGS takes as many iterations each time: it is
+    the data (Ramani et al., 2008), the same for both. L-BFGS takes as many iterations each time: it is
     the same function of the data.
     """
     sigma, unit = question.sigma, np.where(question.sigma > 0, question.sigma, 1.0)

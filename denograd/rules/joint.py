@@ -90,55 +90,78 @@ def minimise_jointly(
     adam = Adam(values, how.lr)
     before = None
     for _ in range(how.epochs):
+        # gradients of the criterion; where the target is a part of X, what it gets counts there
         X_now = X.to(dtype)
         y_now = X_now[:, cols] if shared else y.to(dtype)
-        g_X, g_y = torch.zeros_like(X_now), torch.zeros_like(y_now)
-        loss = torch.zeros((), dtype=torch.float64, device=X.device)
-        off = torch.zeros_like(loss)
-        for start in range(0, count, how.batch_size):
-            n = min(how.batch_size, count - start)
-            span = slice(start * stride, start * stride + (n - 1) * stride + window)
-            rows = X_now[span].detach().requires_grad_()
-            goals = slice(
-                span.start + window + future - 1, span.start + window + future + (n - 1) * stride, stride
-            )
-            target = y_now[goals].detach().requires_grad_()
-            prediction = predict(windows_of(rows, window, stride, n))
-            part = predict.loss(prediction, target)
-            if how.mean:
-                part = part * (n / count)
-            g_rows, g_target = torch.autograd.grad(part, (rows, target))
-            g_X[span] += g_rows
-            g_y[goals] += g_target
-            loss += part.detach()
-            off += (prediction.detach().reshape(target.shape) - target.detach()).abs().sum()
+        fit, off, g_X, g_y = _criterion(
+            predict, X_now, y_now, how, window=window, future=future, stride=stride, count=count
+        )
         if shared:
             g_X[:, cols] = g_X[:, cols] + g_y if how.move_y else 0.0
-        pull = torch.zeros_like(loss)
-        gradients = []
-        for value, old, gradient in zip(values, observed, (g_X, g_y), strict=False):
-            away = value - old
-            pull += away.to(torch.float64).square().sum() / size
-            gradient = gradient.to(value.dtype) + away * (2 * how.lam / size)
-            if how.keep:
-                (kept.x if value is X else kept.y).append(gradient.cpu().numpy().copy())
-            gradients.append(gradient)
+        # the pull towards what was observed: lam * mean((z - z_obs)^2)
+        away = [value - old for value, old in zip(values, observed, strict=True)]
+        pull = torch.stack([a.to(torch.float64).square().sum() for a in away]).sum() / size
+        gradients = [g.to(a.dtype) + a * (2 * how.lam / size) for g, a in zip((g_X, g_y), away, strict=False)]
+        if how.keep:
+            for store, gradient in zip((kept.x, kept.y), gradients, strict=False):
+                store.append(gradient.cpu().numpy().copy())
         adam.step(gradients)
-        parts = [squared_rows(v - old) for v, old in zip(values, observed, strict=True)]
-        away = torch.stack(parts).sum(0).sqrt()
-        moved, residual, displacement, objective, fit = torch.stack(
-            [
-                (away > 0).double().mean(),
-                off / (count * y_now.shape[1]),
-                away.mean().double(),
-                loss + how.lam * pull,
-                loss,
-            ]
-        ).tolist()
-        progress.record(
-            moved=moved, residual=residual, displacement=displacement, objective=objective, criterion=fit
-        )
+        objective = _record(progress, values, observed, off / (count * y_now.shape[1]), fit, how.lam * pull)
         if before is not None and abs(objective - before) < how.tol:
             break
         before = objective
     return kept
+
+
+def _criterion(
+    predict: Predictor,
+    X: Tensor,
+    y: Tensor,
+    how: Joint,
+    *,
+    window: int,
+    future: int,
+    stride: int,
+    count: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Criterion over all windows, sum of the residuals' sizes, gradients with respect to X and y."""
+    g_X, g_y = torch.zeros_like(X), torch.zeros_like(y)
+    total = torch.zeros((), dtype=torch.float64, device=X.device)
+    off = torch.zeros_like(total)
+    for start in range(0, count, how.batch_size):
+        n = min(how.batch_size, count - start)
+        last = (start + n - 1) * stride
+        span = slice(start * stride, last + window)
+        goals = slice(span.start + window + future - 1, last + window + future, stride)
+        rows = X[span].detach().requires_grad_()
+        target = y[goals].detach().requires_grad_()
+        prediction = predict(windows_of(rows, window, stride, n))
+        part = predict.loss(prediction, target)
+        if how.mean:
+            part = part * (n / count)
+        g_rows, g_target = torch.autograd.grad(part, (rows, target))
+        g_X[span] += g_rows
+        g_y[goals] += g_target
+        total += part.detach()
+        off += (prediction.detach().reshape(target.shape) - target.detach()).abs().sum()
+    return total, off, g_X, g_y
+
+
+def _record(
+    progress: Progress,
+    values: list[Tensor],
+    observed: list[Tensor],
+    residual: Tensor,
+    fit: Tensor,
+    pull: Tensor,
+) -> float:
+    """Note the figures of an epoch; give its objective, which is that before the step."""
+    parts = [squared_rows(v - old) for v, old in zip(values, observed, strict=True)]
+    away = torch.stack(parts).sum(0).sqrt()
+    moved, size, displacement, objective, criterion = torch.stack(
+        [(away > 0).double().mean(), residual, away.mean().double(), fit + pull, fit]
+    ).tolist()
+    progress.record(
+        moved=moved, residual=size, displacement=displacement, objective=objective, criterion=criterion
+    )
+    return float(objective)
