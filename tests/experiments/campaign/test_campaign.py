@@ -78,7 +78,7 @@ def test_what_was_skipped_is_computed_once_it_is_possible(tmp_path, monkeypatch,
     capsys.readouterr()
     with monkeypatch.context() as patch:
         patch.setattr(Run, "record", None)
-        patch.setattr(Run, "dataset", property(lambda self: self.load(self.config.dataset.name, None)))
+        patch.setattr(Run, "dataset", property(lambda self: self.load(self.config)))
         assert call(tmp_path, *arguments) == 0
     assert "0 to do in 0 units" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in before} == before

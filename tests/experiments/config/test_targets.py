@@ -84,7 +84,7 @@ def test_a_function_comes_from_an_opened_package_alone(tmp_path, monkeypatch):
     with pytest.raises(BadTarget, match=r"allow_targets=\[shop\]"):
         resolve_function("shop.load", [])
     with pytest.raises(BadTarget, match="Did you mean load"):
-        resolve_function("shop.laod", ["shop"])
+        resolve_function("shop.loads", ["shop"])
     with pytest.raises(BadTarget, match="no function that shop defines"):
         resolve_function("shop.system", ["shop"])
     with pytest.raises(BadTarget, match="cannot be imported"):
