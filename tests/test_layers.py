@@ -43,7 +43,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "experiments.base": (),
     "experiments.store": ("experiments.base",),
     "experiments.config": ("experiments.base",),
-    "experiments.data": ("experiments.base", "baselines.base"),
+    "experiments.data": ("experiments.base", "baselines.base", "denograd.table"),
     "experiments.models": ("experiments.base", "baselines", "denograd"),
     "experiments.methods": ("experiments.base", "baselines", "denograd"),
     "experiments.report": ("experiments.base", "experiments.store"),

@@ -34,6 +34,11 @@ class DatasetConf:
     time: str | None = None
     drop: list[str] = field(default_factory=list)
     gaps: str = "drop"
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    missing: list[str] = field(default_factory=list)
+    sheet: int | str = 0
 
     @property
     def is_own(self) -> bool:

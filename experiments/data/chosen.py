@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from experiments.data import own, recipes
 from experiments.data.dataset import Dataset
+from experiments.data.files import Reading
 
 
 class Choice(Protocol):
@@ -20,6 +21,11 @@ class Choice(Protocol):
     time: str | None
     drop: list[str]
     gaps: str
+    separator: str | None
+    decimal: str | None
+    encoding: str | None
+    missing: list[str]
+    sheet: str | int
 
 
 class Caps(Protocol):
@@ -52,10 +58,17 @@ def load(
     name = str(choice.name)
     if function is None and choice.path is None:
         return recipes.load_dataset(name, data_dir)
-    how = own.Preparation(str(choice.target), choice.kind, choice.time, tuple(choice.drop), choice.gaps)  # type: ignore[arg-type]  # checked there
+    how = preparation(choice)
     if function is not None:
         return own.from_function(function, how, name=name)
     return own.from_file(str(choice.path), how, name=name, data_dir=data_dir)
+
+
+def preparation(choice: Choice) -> own.Preparation:
+    """How a configuration wants its table to become a dataset."""
+    reading = Reading(choice.separator, choice.decimal, choice.encoding, tuple(choice.missing), choice.sheet)
+    kind, gaps = cast(Any, choice.kind), cast(Any, choice.gaps)  # checked there
+    return own.Preparation(str(choice.target), kind, choice.time, tuple(choice.drop), gaps, reading)
 
 
 def told(dataset: Dataset, caps: Caps) -> Iterator[str]:

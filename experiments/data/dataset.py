@@ -25,14 +25,15 @@ class Own:
         Those of the preparation that are not at their defaults.
     frame_sha256 : str
         Of what came of it: with the file's own sum it identifies the dataset.
-    roles : dict of str to str
-        What each column of the table became.
+    holds, roles : dict of str to str
+        What each column of the table holds, and what it became.
     changes : tuple of str
         What was changed on the user's behalf, with the figures.
     """
 
     settings: dict[str, Any]
     frame_sha256: str
+    holds: dict[str, str]
     roles: dict[str, str]
     changes: tuple[str, ...]
 

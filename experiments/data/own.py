@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, get_args
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from experiments.base.errors import (
-    DatasetCorrupt,
-    DatasetInvalid,
-    DatasetMissing,
-    SettingInvalid,
-    UnknownName,
-)
+from experiments.base.errors import DatasetInvalid, SettingInvalid, UnknownName
 from experiments.data.dataset import Dataset, Kind, Own, frame_sum
-from experiments.data.sources import data_folders
+from experiments.data.files import AS_FOUND, Reading, content_sum, find, read
 
 Gaps = Literal["drop", "fill"]
 
@@ -50,6 +42,8 @@ class Preparation:
         What is done about missing values: a row with one is dropped, or the value is filled, in a series by
         interpolation in time and in a table by the column's median (of text: by its most frequent value). Rows of a
         table without a target are dropped either way.
+    reading : Reading
+        Of a file.
 
     Raises
     ------
@@ -62,6 +56,7 @@ class Preparation:
     time: str | None = None
     drop: tuple[str, ...] = ()
     gaps: Gaps = "drop"
+    reading: Reading = AS_FOUND
 
     def __post_init__(self) -> None:
         for name, value, known in (("kind", self.kind, get_args(Kind)), ("gaps", self.gaps, get_args(Gaps))):
@@ -75,12 +70,9 @@ class Preparation:
     @property
     def settings(self) -> dict[str, Any]:
         """What is not at its default and changes the frame; kind and target are named elsewhere."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)[2:]}
-        return {
-            name: list(value) if name == "drop" else value
-            for name, value in given.items()
-            if value != getattr(type(self), name)
-        }
+        given = {"time": self.time, "drop": list(self.drop), "gaps": self.gaps, **vars(self.reading)}
+        default = {"time": None, "drop": [], "gaps": "drop", **vars(AS_FOUND)}
+        return {name: value for name, value in given.items() if value != default[name]}
 
 
 def from_file(
@@ -95,7 +87,7 @@ def from_file(
     Parameters
     ----------
     path : path
-        CSV (plain or compressed), Parquet or Excel; if relative, below the working folder, `data_dir` or
+        What `denograd.table.read_table` reads; if relative, below the working folder, `data_dir` or
         ``DENOGRAD_DATA``.
     how : Preparation
     name : str
@@ -104,20 +96,15 @@ def from_file(
     Returns
     -------
     dataset : Dataset
-        ``sha256`` is that of the file as it lies there.
+        ``sha256`` is that of the file's content.
 
     Raises
     ------
     DatasetMissing, DatasetCorrupt, DatasetInvalid
     """
-    file = find(path, data_dir)
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DatasetMissing(
-            f"{file} cannot be read: {error.strerror}. Mend its permissions, or name another file"
-        ) from error
-    return _dataset(name, _read(file), hashlib.sha256(content).hexdigest(), how)
+    table = read(find(path, data_dir), how.reading)
+    found = [str(note) for note in table.notes if note.what != "time"]
+    return _dataset(name, content_sum(table.path), _Work(name, table.frame, how, table.time, found))
 
 
 def from_frame(frame: pd.DataFrame, how: Preparation, *, name: str) -> Dataset:
@@ -130,7 +117,7 @@ def from_frame(frame: pd.DataFrame, how: Preparation, *, name: str) -> Dataset:
     """
     if not isinstance(frame, pd.DataFrame):
         raise DatasetInvalid(f"{name!r}: a pandas DataFrame is wanted, got {type(frame).__name__}")
-    return _dataset(name, frame.copy(), None, how)
+    return _dataset(name, None, _Work(name, frame.copy(), how))
 
 
 def from_function(function: Callable[[], Any], how: Preparation, *, name: str) -> Dataset:
@@ -144,59 +131,46 @@ def from_function(function: Callable[[], Any], how: Preparation, *, name: str) -
     return from_frame(frame, how, name=name)
 
 
-def find(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The file of that path, in the first folder that has it.
-
-    Raises
-    ------
-    DatasetMissing
-        If none has, or it is a folder.
-    """
-    given = Path(path).expanduser()
-    folders = [Path(), *data_folders(data_dir)[:-1]]
-    for file in (folder / given for folder in folders):
-        if file.is_dir():
-            inside = sorted(each.name for each in file.iterdir() if each.is_file())
-            there = f": it holds {', '.join(inside[:5])}" if inside else ""
-            raise DatasetMissing(f"{file} is a folder{there}. Name one file with dataset.path=FILE")
-        if file.is_file():
-            return file
-    near = sorted(each.name for each in given.parent.glob("*.*")) if given.parent.is_dir() else []
-    where = " or ".join(str((folder / given).parent.resolve()) for folder in folders)
-    hint = UnknownName("file", given.name, near) if near else None
-    more = f" {str(hint).partition('. ')[2]}" if hint is not None and hint.near else ""
-    raise DatasetMissing(f"there is no file {given.name} in {where}.{more}")
+def _dataset(name: str, sha256: str | None, work: _Work) -> Dataset:
+    frame = work.prepared()
+    identity = frame_sum(frame)
+    own = Own(work.how.settings, identity, work.holds, work.roles, tuple(work.changes))
+    return Dataset(name, work.how.kind, frame, work.how.target, sha256 or identity, own)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    # The one place that turns a file into a frame.
-    try:
-        return pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise DatasetCorrupt(f"{path} cannot be read as a table: {error}") from error
-
-
-def _dataset(name: str, frame: pd.DataFrame, sha256: str | None, how: Preparation) -> Dataset:
-    work = _Work(name, frame, how)
-    prepared = work.prepared()
-    return Dataset(
-        name,
-        work.kind,
-        prepared,
-        how.target,
-        sha256 or frame_sum(prepared),
-        Own(how.settings, frame_sum(prepared), work.roles, tuple(work.changes)),
-    )
+def holding(column: pd.Series[Any]) -> str:
+    """What a column holds, in a few words."""
+    known = column.dropna()
+    missing = f", {len(column) - len(known):,} missing" if len(known) < len(column) else ""
+    if known.empty:
+        return "nothing"
+    if is_datetime64_any_dtype(column.dtype):
+        return f"dates, {known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}{missing}"
+    if is_bool_dtype(column.dtype):
+        return f"true and false{missing}"
+    if is_numeric_dtype(column.dtype):
+        return f"numbers, {known.min():.6g} to {known.max():.6g}{missing}"
+    n = known.nunique()
+    return f"text, {n:,} value{'s' if n != 1 else ''}{missing}"
 
 
 class _Work:
     """One table on its way to a dataset; `changes` and `roles` tell what was done."""
 
-    def __init__(self, name: str, frame: pd.DataFrame, how: Preparation) -> None:
-        self.name, self.frame, self.how = name, frame, how
-        self.kind = how.kind
-        self.changes: list[str] = []
+    def __init__(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        how: Preparation,
+        time: str | None = None,
+        changes: Sequence[str] = (),
+    ) -> None:
+        self.name, self.frame, self.how, self.kind = name, frame, how, how.kind
+        self.time = how.time or (time if how.kind == "series" else None)
+        self.changes = list(changes)
         self.roles: dict[str, str] = {}
+        frame.columns = pd.Index([str(column) for column in frame.columns])
+        self.holds = {str(column): holding(values) for column, values in frame.items()}
 
     def prepared(self) -> pd.DataFrame:
         """The frame of floats."""
@@ -221,7 +195,6 @@ class _Work:
 
     def _check_names(self) -> None:
         frame, how = self.frame, self.how
-        frame.columns = pd.Index([str(column) for column in frame.columns])
         if not frame.columns.is_unique:
             twice = sorted(set(frame.columns[frame.columns.duplicated()]))
             raise DatasetInvalid(
@@ -251,7 +224,7 @@ class _Work:
         """Columns of dates go into the index; a series is put in its order."""
         how, frame = self.how, self.frame
         stamps = {str(c): dates for c in frame if c != how.target and (dates := _dates(frame[c])) is not None}
-        time = how.time or next(iter(stamps), None)
+        time = self.time or next(iter(stamps), None)
         if time is None:
             return
         if time not in stamps:

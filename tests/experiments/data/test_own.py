@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.base.errors import DatasetInvalid, DatasetMissing, SettingInvalid, UnknownName
-from experiments.data import chosen, own
+from experiments.data import chosen, files, own
 from experiments.data.own import Preparation
 from experiments.data.sources import data_folders
 
@@ -193,19 +193,19 @@ def test_settings_outside_their_values_are_refused(how):
 
 def test_a_missing_file_is_answered_with_the_near_ones(csv):
     with pytest.raises(DatasetMissing, match=r"no file mnie\.csv in .* Did you mean 'mine\.csv'"):
-        own.find(csv.with_name("mnie.csv"))
+        files.find(csv.with_name("mnie.csv"))
 
 
 def test_a_folder_is_no_file(csv):
     with pytest.raises(DatasetMissing, match=r"is a folder: it holds mine\.csv"):
-        own.find(csv.parent)
+        files.find(csv.parent)
 
 
 def test_a_relative_path_is_looked_up_below_the_data_folder(csv, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
-    assert own.find("mine.csv", tmp_path) == csv
+    assert files.find("mine.csv", tmp_path) == csv
     monkeypatch.setenv("DENOGRAD_DATA", str(tmp_path))
-    assert own.find("mine.csv") == csv
+    assert files.find("mine.csv") == csv
     assert data_folders()[0] == tmp_path
 
 
