@@ -58,7 +58,8 @@ case $(installed) in
     if [ "$(uname -s)" = Linux ] && ! nvidia-smi >/dev/null 2>&1; then
         say "installing torch $torch, the CPU build (0.2 GB)"
         if ! pip install $quiet -c constraints.txt "torch==$torch+cpu" 2>"$VENV/torch-errors"; then
-            if ! grep -q "No matching distribution found for torch" "$VENV/torch-errors"; then
+            # Where there is none, pip says so, or, as there are constraints, that nothing fits them.
+            if ! grep -qE "No matching distribution found for torch|ResolutionImpossible" "$VENV/torch-errors"; then
                 cat "$VENV/torch-errors" >&2
                 exit 1
             fi

@@ -11,7 +11,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = re.search(r"^torch==(.*)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)[1]
-NOT_FOUND = f"ERROR: No matching distribution found for torch=={TORCH}+cpu"
+NOT_FOUND = (
+    f"ERROR: No matching distribution found for torch=={TORCH}+cpu",
+    f"ERROR: Cannot install torch=={TORCH}+cpu because these package versions have conflicting dependencies.\n"
+    "ERROR: ResolutionImpossible: for help visit ...",
+)
 PIP = """
 import os, pathlib, sys
 pathlib.Path(os.environ["PIP_LOG_FILE"]).open("a").write(" ".join(sys.argv[1:]) + "\\n")
@@ -84,8 +88,9 @@ def test_the_cpu_build_is_taken_where_there_is_one(folder):
     assert all("-c constraints.txt" in line for line in asked)
 
 
-def test_else_the_plain_one_with_a_word_on_its_size(folder):
-    done, asked = setup(folder, CPU_ERROR=NOT_FOUND)
+@pytest.mark.parametrize("error", NOT_FOUND, ids=["not found", "not among the constraints"])
+def test_else_the_plain_one_with_a_word_on_its_size(error, folder):
+    done, asked = setup(folder, CPU_ERROR=error)
     assert done.returncode == 0, done.stderr
     assert [line.split()[-1] for line in asked] == [f"torch=={TORCH}+cpu", f"torch=={TORCH}", ".[dev]"]
     assert re.search(r"no CPU build .* 2\.7 GB to download", done.stdout)
