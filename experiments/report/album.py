@@ -1,208 +1,181 @@
-"""The figures of a report: drawn, saved, captioned; those of the data only where arrays are at hand."""
+"""The figures of a report: collected by its sections, then drawn in processes, and only where their data changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+import hashlib
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
-from experiments.report import campaign_figures as draw
-from experiments.report import figures
-from experiments.report.document import Picture, Section
-from experiments.report.ranking import Ranking
-from experiments.report.render import slug
-from experiments.report.results import CONTROLS, NAMES, Results
-from experiments.report.tables import describe, name_of, ordered
-from experiments.store.files import Store
+from experiments.report.figures.style import save
+from experiments.report.forms.document import Picture
+from experiments.store.files import writing
 
-ROWS = 4000
-"""Rows behind a correlation matrix."""
+INLINE = 2
+"""So many figures are drawn faster here than processes start."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    stem: Path
+    draw: Callable[..., Figure]
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+    source: str
 
 
 @dataclass
 class Album:
-    """Draws into a campaign's ``figures/``.
+    """Collects the figures of a campaign; `finish` draws them into its ``figures/``.
 
     Parameters
     ----------
     root : Path
         The campaign's folder.
-    cells : DataFrame
-    everything : Results
-    drawn : callable
-        Called after each figure.
     enabled : bool
-        False draws nothing.
+        False collects nothing.
+    suffixes : tuple of str
+        Forms beside the png, which the page needs.
+    workers : int
+        Processes.
     """
 
     root: Path
-    cells: pd.DataFrame
-    everything: Results
-    drawn: Callable[[], Any] = lambda: None
     enabled: bool = True
-    paths: list[Path] = field(default_factory=list, init=False)
+    suffixes: tuple[str, ...] = (".png",)
+    workers: int = 1
+    _jobs: list[_Job] = field(default_factory=list, init=False)
+    _kept: list[str] = field(default_factory=list, init=False)
 
     @property
     def folder(self) -> Path:
         return self.root / "figures"
 
-    def suffix(self, noise: str, sigma: float, protocol: str) -> str:
-        return name_of("", noise, sigma, protocol)
+    @property
+    def paths(self) -> list[Path]:
+        """Every file of the figures that the report shows."""
+        stems = [*(job.stem.name for job in self._jobs), *self._kept]
+        return [self.folder / f"{stem}{suffix}" for stem in stems for suffix in self.suffixes]
 
-    def ranks(self, found: Sequence[Ranking], noise: str, sigma: float, protocol: str) -> list[Picture]:
-        if not found:
-            return []
-        return self._add(
-            name_of("ranks", noise, sigma, protocol),
-            f"Average ranks, the best to the left; a bar joins methods that Nemenyi's test does not tell apart; "
-            f"{describe(noise, sigma, protocol)}.",
-            draw.rank_figure,
-            found,
-        )
-
-    def trade_off(self, part: Results, noise: str, sigma: float, protocol: str) -> list[Picture]:
-        where = describe(noise, sigma, protocol)
-        return [
-            *self._add(
-                name_of("pareto", noise, sigma, protocol),
-                "Imp% against how far the features moved; median over datasets of the methods that have them all; the "
-                f"dashed line joins what no other ranked method beats in both; {where}.",
-                *(draw.pareto_figure, part),
-            ),
-            *self._add(
-                name_of("spread", noise, sigma, protocol),
-                f"Every dataset and repetition (dots; Imp% is their mean over regressors), median, quartiles; {where}.",
-                *(draw.box_figure, part),
-            ),
-        ]
-
-    def overall_sections(self) -> list[Section]:
-        """Recovery, convergence, sensitivity, and the data themselves."""
-        sections = []
-        recovery: list[Any] = []
-        for noise in sorted(set(self.everything.denoise["noise"]) - {"none"}):
-            for protocol in sorted(set(self.everything.denoise["protocol"])):
-                recovery += self._add(
-                    slug("recovery", protocol, noise),
-                    "Share of the injected squared error that was removed, against sigma; logarithmic beyond -100; "
-                    f"{noise} noise, protocol {protocol}.",
-                    *(draw.recovery_figure, self.everything, noise, protocol),
-                )
-        sections.append(Section("Recovery against sigma", recovery))
-        sections.append(Section("Convergence of DenoGrad", self._convergence()))
-        sections.append(Section("Sensitivity to hyper-parameters", self._sensitivity()))
-        sections.append(Section("What denoising does to the data", self._data()))
-        return sections
-
-    def _convergence(self) -> list[Any]:
-        history = draw.histories(self.cells) if self.enabled else pd.DataFrame()
-        if history.empty:
-            return []
-        found: list[Any] = []
-        for protocol, mine in history.groupby("protocol"):
-            found += self._add(
-                slug("convergence", protocol),
-                f"Per epoch: mean residual, mean displacement, share of samples that moved; a thin line per cell "
-                f"(60 at most, evenly chosen), their median bold; protocol {protocol}.",
-                *(draw.convergence_figure, mine),
-            )
-        return found
-
-    def _sensitivity(self) -> list[Any]:
-        found: list[Any] = []
-        for denoiser, parameters in draw.swept(self.cells).items():
-            for protocol in sorted(set(self.everything.denoise["protocol"])):
-                found += self._add(
-                    slug("sensitivity", denoiser, protocol),
-                    f"{NAMES.get(denoiser, denoiser)}: Imp% against {', '.join(parameters)}; a dot per setting, the "
-                    f"line their mean per value; protocol {protocol}.",
-                    *(draw.sensitivity_figure, self.everything, denoiser, parameters, protocol),
-                )
-        return found
-
-    # ------------------------------------------------------------------------------ the data themselves
-
-    def _data(self) -> list[Any]:
-        found: list[Any] = []
-        denoise = self.everything.denoise
-        fine = denoise[(denoise["status"] == "ok") & (denoise["repetition"] == denoise["repetition"].min())]
-        fine = fine[fine["protocol"] == ("paper" if (fine["protocol"] == "paper").any() else "deployable")]
-        for dataset, mine in fine.groupby("dataset"):
-            noisy = mine[mine["sigma"] > 0]
-            sigma = (noisy if len(noisy) else mine)["sigma"].min()
-            chosen = mine[mine["sigma"] == sigma]
-            chosen = chosen[chosen["noise"] == chosen["noise"].min()]
-            reference = mine[(mine["sigma"] == 0) & (mine["denoiser"] == "identity")] if sigma else mine[:0]
-            found += self._of_dataset(str(dataset), chosen, reference)
-        return found
-
-    def _of_dataset(self, dataset: str, chosen: pd.DataFrame, reference: pd.DataFrame) -> list[Any]:
-        first = chosen.iloc[0]
-        stems = {
-            kind: slug(kind, first["protocol"], f"{first['sigma']:g}", dataset)
-            for kind in ("denoised", "correlation")
-        }
-        frames = self._frames(chosen) if self.enabled else {}
-        where = f"{dataset}, sigma {first['sigma']:g}, protocol {first['protocol']}"
-        captions = {
-            "denoised": f"{where}: a stretch of the target, or the target against the feature that correlates most.",
-            "correlation": f"{where}: correlation matrices of the features (and the target, last) before and after.",
-        }
-        if "identity" not in frames:
-            kept = [kind for kind, stem in stems.items() if (self.folder / f"{stem}.png").is_file()]
-            self.paths += [
-                self.folder / f"{stems[kind]}{suffix}" for kind in kept for suffix in (".png", ".pdf")
-            ]
-            return [
-                Picture(stems[kind], f"{captions[kind]} (From an earlier report: no arrays at hand.)")
-                for kind in kept
-            ]
-        noisy = frames["identity"]
-        clean = next(iter(self._frames(reference).values()), None)
-        if clean is not None and clean.shape != noisy.shape:
-            clean = None
-        shown = {name: frame for name, frame in frames.items() if name not in CONTROLS}
-        rows = np.linspace(0, len(noisy) - 1, min(len(noisy), ROWS)).astype(int)
-        before = {"before": noisy[rows]} | ({"clean": clean[rows]} if clean is not None else {})
-        return [
-            *self._add(
-                stems["denoised"],
-                captions["denoised"],
-                partial(figures.overlay_figure, kind=str(first["kind"]), title=where),
-                *(shown, noisy, clean),
-            ),
-            *self._add(
-                stems["correlation"],
-                captions["correlation"],
-                figures.correlation_figure,
-                before | {name: frame[rows] for name, frame in shown.items()},
-            ),
-        ]
-
-    def _frames(self, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Refined features and target by denoiser; rows that a protocol leaves out are dropped."""
-        store = Store(self.root, read_only=True)
-        frames = {}
-        for method in ordered(chosen):
-            cell = chosen[chosen["method"] == method].iloc[0]
-            arrays = store.load_arrays(str(cell["key"])) if cell["denoiser"] not in frames else None
-            if arrays is not None:
-                frame = np.column_stack([arrays["X"], arrays["y"]]).astype(np.float32)
-                frames[str(cell["denoiser"])] = frame[np.isfinite(frame).all(axis=1)]
-        return frames
-
-    def _add(
-        self, stem: str, caption: str, figure: Callable[..., Figure | None], *data: Any
+    def add(
+        self, stem: str, caption: str, draw: Callable[..., Figure], *args: Any, **options: Any
     ) -> list[Picture]:
-        drawn = figure(*data) if self.enabled else None
-        if drawn is None:
+        """Plan a figure; nothing where figures are not wanted.
+
+        Parameters
+        ----------
+        stem : str
+            Its files without their ending.
+        caption : str
+        draw : callable
+            A function of a module, which makes the figure of the arguments: numbers, texts, arrays, dataclasses.
+        """
+        if not self.enabled:
             return []
-        self.paths += figures.save(drawn, self.folder / stem)
-        self.drawn()
+        source = fingerprint((_code(), draw.__module__, draw.__qualname__, args, options))
+        self._jobs.append(_Job(self.folder / stem, draw, args, options, source))
         return [Picture(stem, caption)]
+
+    def keep(self, stem: str, caption: str) -> list[Picture]:
+        """A figure of an earlier report that cannot be drawn again."""
+        if not (self.folder / f"{stem}.png").is_file():
+            return []
+        self._kept.append(stem)
+        return [Picture(stem, caption)]
+
+    def finish(self, drawn: Callable[[int, int], Any] = lambda done, total: None) -> int:
+        """Draw what is not there yet; return how many figures that were.
+
+        Parameters
+        ----------
+        drawn : callable
+            Called with the number of figures done and in all.
+        """
+        if not self._jobs:
+            return 0
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        todo = [job for job in self._jobs if not all(_is_of(path, job.source) for path in self._files(job))]
+        drawn(len(self._jobs) - len(todo), len(self._jobs))
+        for i, _ in enumerate(self._draw(todo), start=len(self._jobs) - len(todo) + 1):
+            drawn(i, len(self._jobs))
+        return len(todo)
+
+    def _draw(self, todo: list[_Job]) -> Any:
+        workers = min(self.workers, len(todo))
+        if workers < 2 or len(todo) <= INLINE:
+            yield from (_drawn(job, self.suffixes) for job in todo)
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            futures = [pool.submit(_drawn, job, self.suffixes) for job in todo]
+            try:
+                yield from (future.result() for future in as_completed(futures))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _files(self, job: _Job) -> list[Path]:
+        return [job.stem.parent / f"{job.stem.name}{suffix}" for suffix in self.suffixes]
+
+
+def _drawn(job: _Job, suffixes: tuple[str, ...]) -> str:
+    with threadpool_limits(1), writing(job.stem):
+        save(job.draw(*job.args, **job.options), job.stem, suffixes, job.source)
+    return job.stem.name
+
+
+def _is_of(path: Path, source: str) -> bool:
+    """Whether a file was drawn from these data by this code: it says so itself."""
+    return path.is_file() and source.encode() in path.read_bytes()
+
+
+@cache
+def _code() -> str:
+    """Of the drawing code and of what draws."""
+    digest = hashlib.sha256(mpl.__version__.encode())
+    for path in sorted((Path(__file__).parent / "figures").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """A hash of content: the same numbers and texts give the same one, in any process.
+
+    Parameters
+    ----------
+    value : numbers, texts, arrays, dataclasses, and sequences and mappings of these
+    """
+    digest = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        digest.update(type(value).__name__.encode() + b"(")
+        if isinstance(value, np.ndarray):
+            digest.update(f"{value.shape}{value.dtype}".encode() + np.ascontiguousarray(value).tobytes())
+        elif isinstance(value, Mapping):
+            for key, entry in value.items():
+                add(key)
+                add(entry)
+        elif isinstance(value, (list, tuple)):
+            for entry in value:
+                add(entry)
+        elif is_dataclass(value):
+            for entry in fields(value):
+                add(getattr(value, entry.name))
+        elif value is None or isinstance(value, (str, bool, int, float, np.generic)):
+            digest.update(repr(value).encode())
+        else:
+            raise TypeError(f"a figure's data are numbers and texts, got {type(value).__name__}")
+        digest.update(b")")
+
+    add(value)
+    return digest.hexdigest()

@@ -9,38 +9,11 @@ import numpy as np
 import pandas as pd
 
 from experiments.report import statistics
-from experiments.report.render import Column, Table
-from experiments.report.results import NAMES, PUBLISHED, Results
-from experiments.report.statistics import Better, Friedman
-from experiments.report.tables import describe, name_of
-
-PAPER_DATASETS = (
-    *("house_prices", "lattice_physics", "parkinsons", "rt_iot2022", "support2"),
-    *("daily_climate", "ecl", "ett", "microsoft_stock", "wth"),
-)
-"""The ten datasets of the paper; variants and excerpts of them do not enter its ranks."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What methods are ranked by.
-
-    ``metric`` is a column of the denoise cells, or ``imp``; ``rope`` is in the unit of the measure: one point of
-    Imp%, which is 0.01 as a fraction.
-    """
-
-    metric: str
-    title: str
-    better: Better
-    rope: float = statistics.ROPE
-
-
-MEASURES = (
-    Measure("imp", "Imp %", "high", 100 * statistics.ROPE),
-    Measure("swd", "SWD", "low"),
-    Measure("rho_bar", "rho", "high"),
-    Measure("recovery", "recovery %", "high", 100 * statistics.ROPE),
-)
+from experiments.report.forms.table import Column, Table
+from experiments.report.measures import IMP, RANKED, Measure
+from experiments.report.methods import BY_NAME, PUBLISHED, Method
+from experiments.report.results import Condition, Results
+from experiments.report.statistics import Friedman
 
 
 @dataclass(frozen=True)
@@ -51,12 +24,12 @@ class Ranking:
     ----------
     measure : Measure
     block : DataFrame
-        Datasets x methods, without holes.
+        Datasets x names of methods, without holes.
     left_out : dict
         Other datasets, and why they do not count.
     regressors : tuple of str
         Behind Imp%; empty for the other measures.
-    missing : tuple of str
+    missing : tuple of Method
         Published methods that the campaign does not have at all; then there are no tests.
     """
 
@@ -64,7 +37,7 @@ class Ranking:
     block: pd.DataFrame
     left_out: dict[str, str]
     regressors: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: tuple[Method, ...] = ()
 
     @cached_property
     def friedman(self) -> Friedman | None:
@@ -80,20 +53,19 @@ class Ranking:
 
     @cached_property
     def ranks(self) -> pd.Series:
-        """Average rank by method; empty without datasets."""
+        """Average rank by name of method; empty without datasets."""
         return statistics.ranks(self.block, self.measure.better).mean()
 
     def sentence(self) -> str:
         """What the tests say, with their numbers."""
         result, n = self.friedman, len(self.block)
-        over = (
-            f"{self.measure.title} over {n} dataset{'s' * (n != 1)} ({', '.join(self.block.index) or 'none'})"
-        )
+        names = ", ".join(self.block.index) or "none"
+        over = f"{self.measure.title} over {n} dataset{'s' * (n != 1)} ({names})"
         if self.regressors:
             over += f", regressors {', '.join(self.regressors)}"
         out = [f"{over}."]
         if self.missing:
-            out.append(f"Not in the campaign: {', '.join(self.missing)}.")
+            out.append(f"Not in the campaign: {', '.join(method.title for method in self.missing)}.")
         if result is None:
             out.append("Too few datasets or methods for Friedman's test.")
         else:
@@ -105,109 +77,98 @@ class Ranking:
                 f"Nemenyi critical difference {self.critical_difference:.2f} at alpha {statistics.ALPHA}."
             )
         for why in dict.fromkeys(self.left_out.values()):
-            names = [name for name, reason in self.left_out.items() if reason == why]
-            out.append(f"Left out: {', '.join(names)} ({why}).")
+            names = ", ".join(name for name, reason in self.left_out.items() if reason == why)
+            out.append(f"Left out: {names} ({why}).")
         return " ".join(out)
 
 
-def ranking(part: Results, measure: Measure) -> Ranking:
-    """Rank the published methods in one (noise, sigma, protocol).
+def rankings(part: Results) -> list[Ranking]:
+    """Under one condition, by every measure that there are numbers of; the paper's three in any case."""
+    found = [ranking(part, measure) for measure in RANKED]
+    return [
+        r
+        for r in found
+        if len(r.block) or r.measure.of == "score" or part.denoise[r.measure.name].notna().any()
+    ]
 
-    Of a dataset's labels only the one with the most rows counts; datasets that are not of the paper are left out
-    unless there are fewer than two that are; a dataset without a number of every method is left out.
+
+def ranking(part: Results, measure: Measure) -> Ranking:
+    """Rank the published methods under one condition.
+
+    A dataset without a number of every method, of every regressor and repetition, is left out.
     """
-    score, denoise = part.score[part.score["headline"]], part.denoise
-    cells = score if measure.metric == "imp" else denoise
-    methods, notes = chosen_methods(denoise)
-    missing = tuple(NAMES[name] for name in PUBLISHED if name not in methods)
-    cells = cells[cells["method"].isin(methods.values()) & (cells["status"] == "ok")]
-    if measure.metric not in cells:
-        cells = cells.assign(**{measure.metric: np.nan})
-    wanted, left_out = _datasets(denoise)
-    per_repetition = cells.groupby(["dataset", "method", "repetition"])[measure.metric].agg(["mean", "size"])
-    value = per_repetition["mean"].groupby(["dataset", "method"]).mean().unstack()
-    count = per_repetition["size"].groupby(["dataset", "method"]).sum().unstack()
-    order = [methods[name] for name in PUBLISHED if name in methods]
-    value = value.reindex(index=wanted, columns=order).astype(float)
-    count = count.reindex(index=wanted, columns=order).fillna(0)
-    value = value.where(count.eq(count.max(axis=1), axis=0))
+    wanted, left_out = part.compared_datasets()
+    rows = part.published
+    if measure is IMP:
+        values = part.improvements("dataset", "repetition")
+        regressors = tuple(
+            sorted(part.headline[part.headline["row"].isin(rows.values())]["regressor"].unique())
+        )
+    else:
+        fine = part.denoise[part.denoise["status"] == "ok"]
+        grouped = fine.groupby(["dataset", "row", "repetition"])[measure.name]
+        values, regressors = grouped.agg(value="mean", n="size").reset_index(), ()
+    over = values[values["row"].isin(rows.values())].groupby(["dataset", "row"])
+    value, count = (
+        part.unstack().reindex(index=wanted, columns=list(rows.values()))
+        for part in (over["value"].mean(), over["n"].sum())
+    )
+    count = count.fillna(0)
+    value = value.astype(float).where(count.eq(count.max(axis=1), axis=0))
+    value.columns = pd.Index(list(rows), dtype=object)
     block, holes = statistics.without_holes(value)
     left_out |= {
-        name: f"no number, or not of every regressor and repetition: {', '.join(lacking)}"
-        for name, lacking in holes.items()
+        dataset: "no number, or not of every regressor and repetition: "
+        + ", ".join(BY_NAME[name].title for name in lacking)
+        for dataset, lacking in holes.items()
     }
-    block = block.rename(columns={method: NAMES[name] for name, method in methods.items()})
-    regressors = tuple(sorted(cells["regressor"].unique())) if measure.metric == "imp" else ()
-    return Ranking(measure, block, left_out | notes, regressors, missing)
+    missing = tuple(method for method in PUBLISHED if method.name not in rows)
+    return Ranking(measure, block, left_out | _other_settings(part), regressors, missing)
 
 
-def chosen_methods(denoise: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
-    """The label that stands for each published denoiser: of several, the one with the most finished cells."""
-    chosen, notes = {}, {}
-    pairs = denoise[["denoiser", "method", "status"]].value_counts().to_dict()
-    for name in PUBLISHED:
-        counts: dict[str, int] = {}
-        for (denoiser, method, status), n in pairs.items():
-            if denoiser == name:
-                counts[method] = counts.get(method, 0) + n * (status == "ok")
-        if counts:
-            chosen[name] = max(sorted(counts), key=counts.__getitem__)
-            if len(counts) > 1:
-                notes[f"{len(counts) - 1} other settings of {NAMES[name]}"] = f"ranked is {chosen[name]}"
-    return chosen, notes
+def _other_settings(part: Results) -> dict[str, str]:
+    """Settings of a published method that stand beside the one that is ranked."""
+    found = {}
+    for name, row in part.published.items():
+        others = {r for r in part.present(part.denoise) if part.rows[r].method.name == name} - {row}
+        if others:
+            found[f"{len(others)} other settings of {BY_NAME[name].title}"] = f"ranked is {part.rows[row]}"
+    return found
 
 
-def _datasets(denoise: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
-    labels = (
-        denoise.groupby(["dataset_name", "dataset"])["rows"].max().sort_values(ascending=False, kind="stable")
-    )
-    largest: dict[str, str] = {}
-    left_out = {}
-    for name, label in labels.index:
-        if name in largest:
-            left_out[label] = f"{largest[name]} has more rows"
-        else:
-            largest[name] = label
-    ours = [name for name in largest if name in PAPER_DATASETS]
-    if len(ours) >= 2:
-        left_out |= {largest[name]: "not one of the paper's datasets" for name in largest if name not in ours}
-        largest = {name: largest[name] for name in ours}
-    return sorted(largest.values()), left_out
-
-
-def rank_table(rankings: list[Ranking], noise: str, sigma: float, protocol: str) -> Table:
+def rank_table(found: list[Ranking], condition: Condition) -> Table:
     """Average ranks of the published methods, one column per measure."""
-    used = [ranking for ranking in rankings if len(ranking.block)]
-    value = pd.DataFrame({r.measure.metric: r.ranks for r in used})
-    order = [NAMES[name] for name in PUBLISHED if NAMES[name] in value.index]
+    used = [r for r in found if len(r.block)]
+    value = pd.DataFrame({r.measure.name: r.ranks for r in used})
+    value = value.reindex([method.name for method in PUBLISHED if method.name in value.index])
+    value.index = pd.Index([BY_NAME[name].title for name in value.index], dtype=object)
     return Table(
-        name=name_of("ranks", noise, sigma, protocol),
-        caption=f"average rank of the published methods, 1 the best; {describe(noise, sigma, protocol)}",
+        name=condition.stem("ranks"),
+        caption=f"average rank of the published methods, 1 the best; {condition}",
         columns=[Column(f"rank {r.measure.title} (n={len(r.block)})", "low", 2) for r in used],
-        value=value.reindex(order),
-        notes=tuple(ranking.sentence() for ranking in rankings),
+        value=value,
+        notes=tuple(r.sentence() for r in found),
     )
 
 
-def pairs_table(found: Ranking, noise: str, sigma: float, protocol: str) -> Table | None:
+def pairs_table(found: Ranking, condition: Condition) -> Table | None:
     """Every pair of published methods: Wilcoxon-Holm, Nemenyi, Bayesian signed-rank."""
     if found.friedman is None:
         return None
+    measure = found.measure
     pairs = statistics.wilcoxon_holm(found.block)
     nemenyi = statistics.nemenyi(found.friedman)
-    bayes = statistics.bayesian_pairs(found.block, found.measure.better, rope=found.measure.rope).set_index(
-        ["a", "b"]
-    )
+    bayes = statistics.bayesian_pairs(found.block, measure.better, rope=measure.rope).set_index(["a", "b"])
     rows = {}
     for pair in pairs.itertuples():
-        posterior = bayes.loc[(pair.a, pair.b)]
-        rows[f"{pair.a} / {pair.b}"] = [pair.p, pair.p_holm, nemenyi.loc[pair.a, pair.b], *posterior]
+        title = f"{BY_NAME[pair.a].title} / {BY_NAME[pair.b].title}"
+        rows[title] = [pair.p, pair.p_holm, nemenyi.loc[pair.a, pair.b], *bayes.loc[(pair.a, pair.b)]]
     titles = ["p Wilcoxon", "p Holm", "p Nemenyi", "P(first better)", "P(same)", "P(second better)"]
     return Table(
-        name=name_of(f"pairs_{found.measure.metric}", noise, sigma, protocol),
-        caption=f"pairs by {found.measure.title}, {len(found.block)} datasets: Wilcoxon signed-rank (two-sided), "
-        f"with Holm's correction, Nemenyi, and the Bayesian signed-rank test with a rope of {found.measure.rope:g}; "
-        + describe(noise, sigma, protocol),
+        name=condition.stem(f"pairs_{measure.name}"),
+        caption=f"pairs by {measure.title}, {len(found.block)} datasets: Wilcoxon signed-rank (two-sided), "
+        f"with Holm's correction, Nemenyi, and the Bayesian signed-rank test with a rope of {measure.rope:g}; "
+        f"{condition}",
         columns=[Column(title, "", 3) for title in titles],
         value=pd.DataFrame.from_dict(rows, orient="index", columns=titles),
         corner="pair",

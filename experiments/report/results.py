@@ -2,99 +2,195 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
-NAMES = {
-    "denograd_fixed": "DenoGrad",
-    "dae": "DAE",
-    "dn_resnet": "DN-ResNet",
-    "pca": "PCA",
-    "wavelet": "Wavelet",
-    "emd": "EMD",
-    "kalman": "Kalman",
-    "moving_average": "Moving average",
-    "denograd_gauss_newton": "DenoGrad Gauss-Newton",
-    "denograd_global": "DenoGrad global",
-    "denograd_map": "DenoGrad MAP",
-    "denograd_map_est": "DenoGrad MAP, level estimated",
-    "denograd_map_forecast": "DenoGrad MAP, forecasting",
-    "denograd_map_backbone": "DenoGrad MAP, any backbone",
-    "autoencoder": "Autoencoder (tutorial)",
-    "agra": "AGRA",
-}
-"""Denoisers and their printed names, in the order in which tables list them."""
+from experiments.report.forms.table import slug
+from experiments.report.labels import details
+from experiments.report.measures import MEASURES
+from experiments.report.methods import PUBLISHED, TRAINERS, Method, Row, methods_of
 
-PUBLISHED = tuple(NAMES)[:8]
-"""The methods that the paper ranks."""
-
-CONTROLS = {
-    "identity": "Identity",
-    "constant": "Constant",
-    "residual": "Residual (detector)",
-    "isolation_forest": "Isolation forest (detector)",
-}
-"""What doing nothing, and erasing everything, would score, and detectors, which change nothing: never ranked."""
-
-AGRA = "agra_"
-"""Regressors of this prefix are trained by AGRA, which is a method like a denoiser: it leaves samples out."""
+PAPER_DATASETS = (
+    *("house_prices", "lattice_physics", "parkinsons", "rt_iot2022", "support2"),
+    *("daily_climate", "ecl", "ett", "microsoft_stock", "wth"),
+)
+"""The ten datasets of the paper; variants and excerpts of them do not stand beside its figures."""
 
 SETTING = ["dataset", "noise", "sigma", "protocol"]
 """What two methods must share to be compared."""
 
+UNUSED = ["info", "more", "schema", "versions", "dataset_sha256", "python", "commit"]
+
+
+class Condition(NamedTuple):
+    """What is never averaged over."""
+
+    noise: str
+    sigma: float
+    protocol: str
+
+    @property
+    def level(self) -> str:
+        """The noise in words."""
+        if self.noise == "none":
+            return "no noise injected"
+        return f"{self.noise} noise, sigma {self.sigma:g}"
+
+    def __str__(self) -> str:
+        return f"{self.level}, protocol {self.protocol}"
+
+    def stem(self, what: str, *more: str) -> str:
+        """The stem of a table's or figure's files."""
+        noise = [] if self.noise == "none" else [self.noise]
+        return slug(what, self.protocol, *noise, f"{self.sigma:g}", *more)
+
 
 @dataclass(frozen=True)
 class Results:
-    """Labelled cells, ready to be compared.
+    """Labelled cells, ready to be compared: built once a report, by `results`.
 
     Attributes
     ----------
+    cells : DataFrame
+        As they were stored.
     denoise : DataFrame
-        One row per setting (`SETTING`), repetition and ``method``; ``control`` and ``meaningless`` are masks.
+        One row per setting (`SETTING`), repetition and ``row``; ``meaningless`` is a mask.
     score : DataFrame
-        One row per setting, repetition, ``method``, ``regressor`` and ``variant``, with ``imp`` and with
-        ``headline``: whether this variant of the test features is the one a method is judged by.
+        One row per setting, repetition, ``row``, ``regressor`` and ``variant``, with ``imp`` and with the masks
+        ``headline`` (this variant of the test features is the one a method is judged by), ``noisy`` (its headline has
+        noisy test features) and ``meaningless``.
+    rows : tuple of Row
+        What the numbers in the column ``row`` stand for, in the order of tables.
     notes : tuple of str
         What was left out on the way here.
+    fewer : Results or None
+        The cells on fewer rows of a dataset that is there with more, which would count it twice.
     """
 
+    cells: pd.DataFrame
     denoise: pd.DataFrame
     score: pd.DataFrame
+    rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    fewer: Results | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def settings(self) -> list[tuple[str, str, float, str]]:
         """The distinct (dataset, noise, sigma, protocol), sorted."""
-        return sorted(self.denoise[SETTING].drop_duplicates().itertuples(index=False, name=None))
+        pairs = pd.concat([self.denoise[SETTING], self.score[SETTING]]).drop_duplicates()
+        return sorted(pairs.itertuples(index=False, name=None))
 
-    def by_size(self) -> tuple[Results, Results]:
-        """The part with the most rows of each dataset, and the rest, which would count a dataset twice."""
-        return self.where(fewer_rows=False), self.where(fewer_rows=True)
+    @cached_property
+    def conditions(self) -> list[Condition]:
+        """The distinct (noise, sigma, protocol), the protocol ``paper`` first."""
+        found = {Condition(*rest) for _, *rest in self.settings}
+        return sorted(found, key=lambda c: (c.protocol != "paper", c.sigma, c.noise))
 
-    def where(self, **axes: Any) -> Results:
+    @cached_property
+    def headline(self) -> pd.DataFrame:
+        """Scores by the form of the test features that a method is judged by, with an improvement."""
+        return self.score[self.score["headline"] & self.score["imp"].notna()]
+
+    def where(self, **axes: Any) -> Self:
         """The part in which every given axis has the given value."""
-        parts = []
-        for table in (self.denoise, self.score):
+        parts = {}
+        for name in ("denoise", "score"):
+            table = getattr(self, name)
             keep = np.ones(len(table), bool)
             for axis, value in axes.items():
                 keep &= (table[axis] == value).to_numpy(bool)
-            parts.append(table[keep])
-        return Results(parts[0], parts[1], self.notes)
+            parts[name] = table[keep]
+        return replace(self, **parts, fewer=None)
+
+    def under(self, condition: Condition) -> Self:
+        """The part under one noise, level and protocol."""
+        return self.where(**condition._asdict())
+
+    def at(self, setting: tuple[str, str, float, str]) -> Self:
+        """The part of one dataset, noise, level and protocol."""
+        return self.where(**dict(zip(SETTING, setting, strict=True)))
+
+    # ------------------------------------------------------------------------------- who and what is there
+
+    @cached_property
+    def methods(self) -> dict[str, Method]:
+        """Every method of the campaign by its key, in the order of tables."""
+        return {row.method.name: row.method for row in self.rows}
+
+    def present(self, *tables: pd.DataFrame) -> list[int]:
+        """The rows in the given tables (default: all), in the order of tables."""
+        tables = tables or (self.denoise, self.score)
+        return sorted({int(row) for table in tables for row in table["row"].unique()})
+
+    def row_of(self, name: str) -> int | None:
+        """The row that stands for a method: of several settings of it, the one with the most finished cells."""
+        mine = self.denoise[self.denoise["denoiser"] == name]
+        if mine.empty:
+            return None
+        finished = mine.assign(ok=mine["status"] == "ok").groupby("row")["ok"].sum()
+        return min(finished.index, key=lambda row: (-finished[row], row))
+
+    @cached_property
+    def published(self) -> dict[str, int]:
+        """The row of each published method that the campaign has."""
+        found = ((method.name, self.row_of(method.name)) for method in PUBLISHED)
+        return {name: row for name, row in found if row is not None}
+
+    def compared_datasets(self) -> tuple[list[str], dict[str, str]]:
+        """The datasets that methods are ranked over, and why the others are not.
+
+        Of a dataset's labels only the one with the most rows counts; datasets that are not of the paper are left out
+        unless there are fewer than two that are.
+        """
+        sizes = self.denoise.groupby(["dataset_name", "dataset"])["rows"].max()
+        largest: dict[str, str] = {}
+        left_out = {}
+        for name, label in sizes.sort_values(ascending=False, kind="stable").index:
+            if name in largest:
+                left_out[label] = f"{largest[name]} has more rows"
+            else:
+                largest[name] = label
+        ours = [name for name in largest if name in PAPER_DATASETS]
+        if len(ours) >= 2:
+            others = "not one of the paper's datasets"
+            left_out |= {largest[name]: others for name in largest if name not in ours}
+            largest = {name: largest[name] for name in ours}
+        return sorted(largest.values()), left_out
+
+    # ----------------------------------------------------------------------------------------- the averages
+
+    def improvements(self, *by: str, how: str = "mean") -> pd.DataFrame:
+        """Imp% over regressors: the one place in which regressors are averaged.
+
+        Parameters
+        ----------
+        *by : str
+            What stays apart beside ``row``, such as ``dataset`` or ``repetition``.
+        how : {"mean", "median"}
+
+        Returns
+        -------
+        table : DataFrame
+            The columns of `by`, ``row``, ``value``, ``n`` (how many regressors and repetitions are behind it), and
+            whether any of these is ``noisy`` or ``meaningless``.
+        """
+        grouped = self.headline.groupby([*by, "row"], sort=False)
+        flags = {"noisy": ("noisy", "max"), "meaningless": ("meaningless", "max")}
+        return grouped.agg(value=("imp", how), n=("imp", "size"), **flags).reset_index()
 
 
 def results(cells: pd.DataFrame) -> Results:
     """Label datasets, noises, methods and regressors, drop doubles, and compute the improvements.
 
-    ``agra_NAME`` on the rows of `identity` becomes the method "AGRA" with the regressor NAME, and on the rows of
-    another method "that method + AGRA": so it is compared with plain NAME.
+    A regressor that a method trains (``agra_NAME``) becomes the regressor NAME in a row of that method, on the rows of
+    `identity`, or "trained by it" on those of another: so it is compared with plain NAME.
 
-    A label is the plain name, followed by what tells it apart where the cells hold several of that name: a
-    hyper-parameter of a swept method, the number of rows of a dataset that is there with more rows as well.
+    What tells apart several settings of one name stands beside the name (`labels.details`).
 
     ``imp`` compares with `identity` on the same setting, repetition and regressor: with its ``denoised`` variant under
     the ``paper`` protocol, with its ``noisy`` one (noisy train, noisy test) under ``deployable``. It is NaN where
@@ -104,133 +200,109 @@ def results(cells: pd.DataFrame) -> Results:
     Parameters
     ----------
     cells : DataFrame
-        Of `frame`.
+        Of `store.frame.frame`.
 
     Returns
     -------
     results : Results
+        Of the cells with the most rows of each dataset; those with fewer are ``results.fewer``.
     """
-    cells = cells.copy()
-    cells["dataset_name"], cells["noise_name"] = cells["dataset"], cells["noise"]
+    stored, cells = cells, cells.copy()
+    for measure in MEASURES:
+        if measure.name not in cells:
+            cells[measure.name] = np.nan
+    cells["seconds"] = cells.get("fit_s", np.nan) + cells.get("denoise_s", np.nan)
     cells["fewer_rows"] = cells["rows"] < cells.groupby("dataset")["rows"].transform("max")
-    cells["dataset"] = _labels(cells, "dataset", ["window", "target", "dataset_sha256"])
+    for name in ("dataset", "noise", "regressor"):
+        cells[f"{name}_name"] = cells[name]
+    cells["dataset"] = _labelled(cells, "dataset", ["window", "target", "dataset_sha256"])
     fewer = cells["fewer_rows"]
     cells.loc[fewer, "dataset"] += cells.loc[fewer, "rows"].map(" ({:,.0f} rows)".format)
-    cells["noise"] = _labels(cells, "noise", ["noise_params"], within=["sigma"])
-    cells["regressor"] = _labels(cells, "regressor", ["regressor_params"], within=["dataset", "protocol"])
-    method = _labels(
+    cells["noise"] = _labelled(cells, "noise", ["noise_params"], within=["sigma"])
+    cells["regressor"] = _labelled(cells, "regressor", ["regressor_params"], within=["dataset", "protocol"])
+    cells["detail"] = details(
         cells, "denoiser", ["settings", "denoiser_params", "backbone", "backbone_params"], within=SETTING
     )
-    names = NAMES | CONTROLS
-    printed = cells["denoiser"].map(names).fillna(cells["denoiser"])
-    cells["method"] = [
-        shown + label[len(name) :]
-        for shown, label, name in zip(printed, method, cells["denoiser"], strict=True)
-    ]
-    cells = _agra_as_method(cells)
-    cells["control"] = cells["denoiser"].isin(CONTROLS)
+    cells = _trainers_as_methods(cells)
+    cells, rows = _with_rows(cells)
     cells["meaningless"] = cells["info"].str.contains('"meaningless"', regex=False).astype(bool)
-
-    notes = []
-    axes = [*SETTING, "repetition", "method", "regressor", "variant", "stage"]
-    cells = cells.sort_values(["started", "key"], na_position="first", kind="stable")
-    doubled = cells.duplicated(axes, keep="last")
-    if doubled.any():
-        notes.append(
-            f"{int(doubled.sum())} cells were computed again with other versions of the components; the latest count"
-        )
-        cells = cells[~doubled]
-    cells = cells.sort_values(axes, kind="stable").reset_index(drop=True)
-    cells = cells.drop(columns=["info", "more", "schema", "versions", "dataset_sha256", "python", "commit"])
-    for name in ("mse", "mae", "r2", "swd", "rho_bar", "fit_s", "denoise_s", "peak_mb"):
-        if name not in cells:
-            cells[name] = np.nan
+    cells, notes = _latest(cells)
+    cells = cells.drop(columns=UNUSED)
     denoise = cells[cells["stage"] == "denoise"].reset_index(drop=True)
-    return Results(denoise, _improve(cells[cells["stage"] == "score"].reset_index(drop=True)), tuple(notes))
+    score = _improved(_with_meaning(cells[cells["stage"] == "score"].reset_index(drop=True), denoise))
+    everything = Results(stored, denoise, score, rows, notes)
+    part, rest = (everything.where(fewer_rows=value) for value in (False, True))
+    return replace(part, fewer=rest)
 
 
-def _agra_as_method(cells: pd.DataFrame) -> pd.DataFrame:
-    if cells.empty:
-        return cells
-    by_agra = cells["regressor"].str.startswith(AGRA, na=False)
-    alone = by_agra & (cells["denoiser"] == "identity")
-    cells["regressor"] = cells["regressor"].where(~by_agra, cells["regressor"].str.removeprefix(AGRA))
-    cells["method"] = cells["method"].where(~by_agra, cells["method"] + " + " + NAMES["agra"])
-    cells["method"] = cells["method"].where(~alone, NAMES["agra"])
-    cells["denoiser"] = cells["denoiser"].where(~alone, "agra")
+def _labelled(
+    cells: pd.DataFrame, name: str, columns: Sequence[str], within: Sequence[str] = ()
+) -> pd.Series[Any]:
+    """The name, and in parentheses what tells it apart."""
+    detail = details(cells, name, columns, within)
+    return cells[name].astype(object).where(detail == "", cells[name].astype(object) + " (" + detail + ")")
+
+
+def _trainers_as_methods(cells: pd.DataFrame) -> pd.DataFrame:
+    """Regressors that a method trains: the method becomes the row's, the regressor gets its plain name."""
+    cells["trained_by"] = ""
+    for trainer in TRAINERS:
+        mine = cells["regressor_name"].str.startswith(trainer.trains, na=False).astype(bool)
+        for column in ("regressor", "regressor_name"):
+            cells[column] = cells[column].where(~mine, cells[column].str.removeprefix(trainer.trains))
+        alone = mine & (cells["denoiser"] == "identity")
+        cells["denoiser"] = cells["denoiser"].where(~alone, trainer.name)
+        cells["trained_by"] = cells["trained_by"].where(~mine | alone, trainer.name)
     return cells
 
 
-def _improve(score: pd.DataFrame) -> pd.DataFrame:
+def _with_rows(cells: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Row, ...]]:
+    """Number the rows: by method, plain before trained otherwise, then by detail."""
+    parts = ["denoiser", "trained_by", "detail"]
+    methods = methods_of([*cells["denoiser"].unique(), *(t.name for t in TRAINERS)])
+    order = {name: i for i, name in enumerate(methods)}
+    found = sorted(
+        cells[parts].drop_duplicates().itertuples(index=False, name=None), key=lambda p: (order[p[0]], *p[1:])
+    )
+    number = {part: i for i, part in enumerate(found)}
+    cells["row"] = [number[part] for part in cells[parts].itertuples(index=False, name=None)]
+    rows = tuple(Row(methods[name], detail, methods.get(by)) for name, by, detail in found)
+    return cells.drop(columns=["trained_by", "detail"]), rows
+
+
+def _latest(cells: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One cell of each place: what was computed again with other versions counts once."""
+    axes = [*SETTING, "repetition", "row", "regressor", "variant", "stage"]
+    cells = cells.sort_values(["started", "key"], na_position="first", kind="stable")
+    doubled = cells.duplicated(axes, keep="last")
+    notes = ()
+    if doubled.any():
+        n = int(doubled.sum())
+        notes = (f"{n} cells were computed again with other versions of the components; the latest count",)
+    cells = cells[~doubled].sort_values(axes, kind="stable").reset_index(drop=True)
+    return cells, notes
+
+
+def _with_meaning(score: pd.DataFrame, denoise: pd.DataFrame) -> pd.DataFrame:
+    """Scores with the mask ``meaningless`` of the data they were computed on."""
+    on = [*SETTING, "repetition", "row"]
+    flags = denoise.loc[denoise["meaningless"], on].drop_duplicates().assign(meaningless=True)
+    score = score.drop(columns="meaningless").merge(flags, on=on, how="left")
+    return score.assign(meaningless=score["meaningless"].notna())
+
+
+def _improved(score: pd.DataFrame) -> pd.DataFrame:
     on = [*SETTING, "repetition", "regressor"]
     reference = np.where(score["protocol"] == "paper", "denoised", "noisy")
     is_before = (
         (score["denoiser"] == "identity") & (score["variant"] == reference) & (score["status"] == "ok")
     )
-    before = score.loc[is_before, [*on, "mse"]].drop_duplicates(on).rename(columns={"mse": "mse_before"})
-    score = score.merge(before, on=on, how="left")
+    before = score.loc[is_before, [*on, "mse", "r2"]].drop_duplicates(on)
+    score = score.merge(before.rename(columns={"mse": "mse_before", "r2": "r2_before"}), on=on, how="left")
     positive = score["mse_before"].where(score["mse_before"] > 0)
-    score["imp"] = 100 * (positive - score["mse"]) / positive
-    has_denoised = (
-        (score["variant"] == "denoised").groupby([score[a] for a in (*SETTING, "method")]).transform("max")
-    )
+    score["imp"] = (100 * (positive - score["mse"]) / positive).where(score["status"] == "ok")
+    place = [score[axis] for axis in (*SETTING, "row")]
+    has_denoised = (score["variant"] == "denoised").groupby(place).transform("max")
     score["headline"] = score["variant"] == np.where(has_denoised, "denoised", "noisy")
+    score["noisy"] = score["headline"] & (score["variant"] == "noisy") & (score["protocol"] == "deployable")
     return score
-
-
-def _labels(cells: pd.DataFrame, name: str, details: list[str], within: Sequence[str] = ()) -> pd.Series[Any]:
-    """The name, and in parentheses the details that differ among the cells of that name (within a setting)."""
-    labels = cells[name].astype(object)
-    kinds = cells[details].drop_duplicates().reset_index(drop=True)
-    kinds["id"] = range(len(kinds))
-    ids = cells[details].merge(kinds, on=details, how="left")["id"].to_numpy()
-    groups = pd.DataFrame(
-        {"name": cells[name].to_numpy(), **{axis: cells[axis].to_numpy() for axis in within}}
-    )
-    groups["id"] = ids
-    together: dict[str, set[tuple[int, ...]]] = {}
-    for key, group in groups.drop_duplicates().groupby(["name", *within])["id"]:
-        if len(group) > 1:
-            together.setdefault(key[0], set()).add(tuple(sorted(group)))
-    for ambiguous, sets in together.items():
-        mine = (cells[name] == ambiguous).to_numpy(bool)
-        entries = {i: _entries(kinds.loc[i, details]) for i in set(ids[mine])}
-        differing = sorted({key for group in sets for key in _differing([entries[i] for i in group])})
-        suffix = {
-            i: ", ".join(_named(key, entry.get(key)) for key in differing) for i, entry in entries.items()
-        }
-        if differing:  # an entry that is None and one that is not there are the same
-            labels[mine] = [f"{ambiguous} ({suffix[i]})" for i in ids[mine]]
-    return labels
-
-
-def _entries(details: pd.Series[Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for column, value in details.items():
-        if str(column).endswith("_params"):
-            prefix = "backbone " if column == "backbone_params" else ""
-            flat |= {prefix + key: entry for key, entry in json.loads(value or "{}").items()}
-        else:
-            flat[str(column)] = value
-    return flat
-
-
-def _differing(entries: list[dict[str, Any]]) -> set[str]:
-    keys = {key for entry in entries for key in entry}
-    return {key for key in keys if len({json.dumps(entry.get(key)) for entry in entries}) > 1}
-
-
-def _named(key: str, value: Any) -> str:
-    if value is None or value != value:
-        return f"no {key}"
-    if key == "rows":
-        return f"{int(value):,} rows"
-    if key == "dataset_sha256":
-        return f"sha256 {str(value)[:8]}"
-    if key == "settings":
-        return str(value)
-    return (
-        f"{key.replace('_', ' ')} {value:g}"
-        if isinstance(value, float)
-        else f"{key.replace('_', ' ')} {value}"
-    )

@@ -12,15 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from experiments.base.errors import HarnessError
-
-Better = Literal["high", "low"]
+from experiments.report.measures import Better
 
 ALPHA = 0.05
 ROPE = 0.01

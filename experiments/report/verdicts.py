@@ -14,8 +14,10 @@ import yaml
 
 from experiments.base import paths
 from experiments.base.errors import HarnessError
-from experiments.report.ranking import MEASURES, PAPER_DATASETS, chosen_methods, ranking
-from experiments.report.results import NAMES, PUBLISHED, Results
+from experiments.report import measures
+from experiments.report.methods import BY_NAME, PUBLISHED
+from experiments.report.ranking import ranking
+from experiments.report.results import PAPER_DATASETS, Condition, Results
 
 RULE = (
     "Rule. Reproduced: ours lies within the stated tolerance of the published figure, or on the stated side of "
@@ -92,7 +94,7 @@ def verdicts(everything: Results, published: Sequence[dict[str, Any]] | None = N
 
 
 def _under_paper(everything: Results, sigma: float) -> Results:
-    return everything.where(noise="gaussian" if sigma else "none", sigma=sigma, protocol="paper")
+    return everything.under(Condition("gaussian" if sigma else "none", sigma, "paper"))
 
 
 def _judge(part: Results, entry: dict[str, Any]) -> Verdict:
@@ -136,44 +138,45 @@ def _check_part(part: Results, entry: dict[str, Any]) -> None:
     if part.denoise.empty:
         raise NotComparable(f"no cells at sigma {entry['sigma']:g} under paper")
     if entry["method"] not in set(part.denoise.loc[part.denoise["status"] == "ok", "denoiser"]):
-        raise NotComparable(f"no finished cells of {NAMES.get(entry['method'], entry['method'])}")
+        raise NotComparable(f"no finished cells of {BY_NAME[entry['method']].title}")
 
 
 def _rank(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
-    measure = next(m for m in MEASURES if m.metric == entry["metric"])
-    found = ranking(part, measure)
-    ours = [name for name in found.block.index if name.split(" (")[0] in PAPER_DATASETS]
+    found = ranking(part, measures.BY_NAME[entry["metric"]])
+    ours = part.denoise.loc[part.denoise["dataset_name"].isin(PAPER_DATASETS), "dataset"].unique()
+    ours = [dataset for dataset in found.block.index if dataset in ours]
     if found.missing:
-        raise NotComparable(f"not in the campaign: {', '.join(found.missing)}")
+        raise NotComparable(f"not in the campaign: {', '.join(method.title for method in found.missing)}")
     if len(ours) < LEAST_DATASETS:
         raise NotComparable(
             f"complete on {len(ours)} of the paper's ten datasets, {LEAST_DATASETS} are needed"
         )
     ranks = found.ranks
-    own = float(ranks[NAMES[entry["method"]]])
+    own = float(ranks[entry["method"]])
     place = int((ranks < own - 1e-9).sum()) + 1
     order = entry["order"]
     if isinstance(order, dict):
-        holds = float(ranks[NAMES[order["behind"]]]) < own and place <= len(ranks) // 2
+        holds = float(ranks[order["behind"]]) < own and place <= len(ranks) // 2
     else:
         holds = place == {"best": 1, "second": 2}[order]
     with_regressors = f", regressors {', '.join(found.regressors)}" if found.regressors else ""
     best = ranks.sort_values(kind="stable")
-    first = f"{best.index[0]} {best.iloc[0]:.2f}"
+    first = f"{BY_NAME[best.index[0]].title} {best.iloc[0]:.2f}"
     basis = f"place {place} of {len(ranks)} (best: {first}) over {len(ours)} datasets{with_regressors}"
     return own, basis, holds
 
 
 def _scores(part: Results, entry: dict[str, Any]) -> pd.DataFrame:
     """Improvements of the entry's method, averaged over repetitions: dataset, kind, regressor, imp."""
-    label = chosen_methods(part.denoise)[0][entry["method"]]
-    score = part.score[(part.score["method"] == label) & part.score["headline"] & part.score["imp"].notna()]
+    score = part.headline[part.headline["row"] == part.row_of(entry["method"])]
     score = score[score["dataset_name"].isin(PAPER_DATASETS)]
     if "data" in entry:
         score = score[score["kind"] == entry["data"]]
     if score.empty:
         raise NotComparable(f"no Imp% on {entry.get('data', 'any')} datasets of the paper")
-    return score.groupby(["dataset", "dataset_name", "regressor"])["imp"].mean().reset_index()
+    return (
+        score.groupby(["dataset", "dataset_name", "regressor", "regressor_name"])["imp"].mean().reset_index()
+    )
 
 
 def _imp(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
@@ -193,10 +196,8 @@ def _mean(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None
     if entry["metric"] == "imp":
         values = _scores(part, entry).groupby("dataset")["imp"].mean()
     else:
-        label = chosen_methods(part.denoise)[0][entry["method"]]
-        mine = part.denoise[
-            (part.denoise["method"] == label) & part.denoise["dataset_name"].isin(PAPER_DATASETS)
-        ]
+        of_method = part.denoise["row"] == part.row_of(entry["method"])
+        mine = part.denoise[of_method & part.denoise["dataset_name"].isin(PAPER_DATASETS)]
         values = mine.groupby("dataset")[entry["metric"]].mean().dropna()
     _enough(len(values), LEAST_DATASETS)
     fulfilled = values <= entry["at_most"] if "at_most" in entry else values >= entry["at_least"]
@@ -208,19 +209,20 @@ def _all_above(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool |
     lowest: dict[str, float] = {}
     wanted = set(entry["regressors"])
     used: set[str] = set()
-    for method in chosen_methods(part.denoise)[0]:
+    for method in part.published:
         try:
             score = _scores(part, {**entry, "method": method, "data": "series"})
         except NotComparable:
             continue
-        score = score[score["regressor"].str.split(" ").str[0].isin(wanted)]
+        score = score[score["regressor_name"].isin(wanted)]
         if score["dataset"].nunique() >= LEAST_OF_A_KIND:
             lowest[method] = float(score["imp"].min())
             used |= set(score["regressor"])
     if entry["method"] not in lowest:
         few = f"fewer than {LEAST_OF_A_KIND} series of the paper"
         raise NotComparable(f"{few} with one of the regressors {', '.join(sorted(wanted))}")
-    others = [NAMES[m] for m in PUBLISHED if m != entry["method"] and lowest.get(m, -np.inf) > entry["bound"]]
+    above = [m for m in PUBLISHED if lowest.get(m.name, -np.inf) > entry["bound"]]
+    others = [m.title for m in above if m.name != entry["method"]]
     basis = f"also above throughout: {', '.join(others) or 'nobody'}; regressors {', '.join(sorted(used))}"
     return lowest[entry["method"]], basis, not others
 
@@ -255,56 +257,3 @@ def _capped(part: Results) -> bool:
 def _enough(datasets: int, least: int) -> None:
     if datasets < least:
         raise NotComparable(f"on {datasets} of the paper's datasets, {least} are needed")
-
-
-def contrast(everything: Results) -> list[str]:
-    """Sentences on ``paper`` against ``deployable``, as far as the cells allow them."""
-    out = []
-    for noise, sigma in sorted(
-        {(n, s) for _, n, s, _ in everything.settings}, key=lambda pair: (pair[1], pair[0])
-    ):
-        sides = {
-            p: _headlines(everything.where(noise=noise, sigma=sigma, protocol=p))
-            for p in ("paper", "deployable")
-        }
-        paper, deployable = sides["paper"], sides["deployable"]
-        both = paper.index.intersection(deployable.index)
-        if not len(both):
-            continue
-        paper, deployable = paper.loc[both], deployable.loc[both]
-        where = "without injected noise" if noise == "none" else f"at sigma {sigma:g} ({noise})"
-        text = f"On the same {len(both)} dataset{'s' * (len(both) != 1)} {where}: "
-        clauses = []
-        for name in ("denograd_fixed", "kalman", "constant"):
-            if (
-                name in paper
-                and name in deployable
-                and paper[name].notna().all()
-                and deployable[name].notna().all()
-            ):
-                gained = int((deployable[name] > 0).sum())
-                title = {**NAMES, "constant": "the constant map"}[name]
-                clauses.append(
-                    f"{title} has a mean Imp% of {paper[name].mean():.1f} under paper and "
-                    f"{deployable[name].mean():.1f} under deployable, where it gains on {gained} of {len(both)}"
-                )
-        if not clauses:
-            continue
-        text += "; ".join(clauses) + "."
-        if "constant" in paper and (erased := paper["constant"].mean()) > 95:
-            text += (
-                f" A map that erases all information scores {erased:.1f} under paper, so an Imp% under paper says how "
-                "predictable the denoised data are, not that anything true was learnt."
-            )
-        out.append(text)
-    return out
-
-
-def _headlines(part: Results) -> pd.DataFrame:
-    """Imp% (mean over regressors and repetitions), datasets x denoisers."""
-    if part.score.empty:
-        return pd.DataFrame()
-    score = part.score[part.score["headline"] & part.score["imp"].notna()]
-    labels = chosen_methods(part.denoise)[0]
-    score = score[score["method"].isin(labels.values()) | score["control"]]
-    return score.groupby(["dataset", "denoiser"])["imp"].mean().unstack()

@@ -1,0 +1,57 @@
+"""Spread over datasets and repetitions, a box per method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.report.figures.style import STYLE, panels, percent_axis, percent_text
+
+
+def draw(methods: Sequence[tuple[str, str]], values: Mapping[str, Sequence[np.ndarray]]) -> Figure:
+    """Boxes with every number as a dot.
+
+    Parameters
+    ----------
+    methods : sequence of (title, colour)
+    values : dict
+        By title of a measure: the numbers of each method, which may be none. Percentages end in %.
+    """
+    with rc_context(STYLE):
+        height = 0.5 + 0.2 * len(methods)
+        figure, grid = panels(len(values), columns=len(values), height=height, sharey=True)
+        for axes, (title, numbers) in zip(grid, values.items(), strict=True):
+            _panel(axes, [colour for _, colour in methods], numbers, percent=title.endswith("%"))
+            axes.set_xlabel(title)
+        grid[0].set_yticks(range(len(methods)), [title for title, _ in methods])
+        grid[0].set_ylim(len(methods) - 0.5, -0.5)
+    return figure
+
+
+def _panel(axes: Axes, colours: Sequence[str], numbers: Sequence[np.ndarray], *, percent: bool) -> None:
+    lowest = percent_axis(axes, np.concatenate(numbers), "x") if percent else -np.inf
+    for at, (mine, colour) in enumerate(zip(numbers, colours, strict=True)):
+        if not len(mine):
+            continue
+        shown, below = mine[mine >= lowest], mine[mine < lowest]
+        axes.boxplot(
+            [np.maximum(mine, lowest)],
+            positions=[at],
+            orientation="horizontal",
+            widths=0.6,
+            showfliers=False,
+            boxprops={"color": colour},
+            whiskerprops={"color": colour},
+            capprops={"color": colour},
+            medianprops={"color": colour, "linewidth": 1.8},
+        )
+        jitter = np.linspace(-0.18, 0.18, len(shown)) if len(shown) > 1 else np.zeros(len(shown))
+        axes.plot(shown, at + jitter, ".", ms=2.5, color=colour, alpha=0.6)
+        if len(below):
+            axes.plot(lowest, at, marker=4, color=colour, ms=4, clip_on=False)
+            text = f"{len(below)}, to {percent_text(below.min())}"
+            axes.annotate(text, (lowest, at), (5, 3), textcoords="offset points", fontsize=5, color=colour)

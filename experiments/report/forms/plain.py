@@ -1,0 +1,190 @@
+"""The written forms of tables: terminal, Markdown, csv, LaTeX."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.report.forms.table import Grid, Table
+from experiments.store.files import writing
+
+
+def text(table: Table, *, ansi: bool = False) -> str:
+    """Plain lines for a terminal: aligned, best ``*`` and second ``'``, with colours of the terminal if `ansi`."""
+    header = [table.corner, *(column.title for column in table.columns)]
+    marks = table.marks
+    signs = {"": " ", "best": "*", "second": "'"}
+    body = [
+        [str(row), *(table.entry(row, i) + signs[marks[i].get(row, "")] for i in range(len(table.columns)))]
+        for row in table.rows
+    ]
+    header = [header[0], *(title + " " for title in header[1:])]
+    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
+    rule = "-" * (sum(widths) + 2 * len(widths) - 2)
+    lines = [table.caption, rule, "  ".join(_aligned(header, widths)).rstrip(), rule]
+    ruled = False
+    for row, line in zip(table.rows, body, strict=True):
+        if row in table.controls and not ruled:
+            lines.append(rule)
+            ruled = True
+        cells = _aligned(line, widths)
+        if ansi:
+            codes = {"best": "\x1b[1m", "second": "\x1b[4m"}
+            for i in range(len(table.columns)):
+                if mark := marks[i].get(row):
+                    stripped = cells[i + 1].lstrip()
+                    pad = cells[i + 1][: len(cells[i + 1]) - len(stripped)]
+                    cells[i + 1] = f"{pad}{codes[mark]}{stripped}\x1b[0m"
+        lines.append("  ".join(cells).rstrip())
+    lines.append(rule)
+    if any(marks):
+        lines.append("* best, ' second; controls below the rule are not ranked")
+    return "\n".join(lines + table.below()) + "\n"
+
+
+def markdown(table: Table) -> str:
+    """A table in the Markdown of code hosts."""
+    wrap = {"": "{}", "best": "**{}**", "second": "<ins>{}</ins>"}
+    lines = [
+        "| " + " | ".join(map(md_escape, [table.corner, *(c.title for c in table.columns)])) + " |",
+        "|:--" + "|--:" * len(table.columns) + "|",
+    ]
+    marks = table.marks
+    for row in table.rows:
+        name = md_escape(str(row))
+        if row in table.controls:
+            name = f"*{name}*"
+        entries = [
+            wrap[marks[i].get(row, "")].format(md_escape(table.entry(row, i)))
+            for i in range(len(table.columns))
+        ]
+        lines.append("| " + " | ".join([name, *entries]) + " |")
+    lines += ["", f"{md_escape(table.caption)}"]
+    legend = ["Best bold, second underlined; controls in italics are not ranked."] if any(marks) else []
+    return "\n".join(lines) + "".join(f"  \n{md_escape(line)}" for line in legend + table.below()) + "\n"
+
+
+def latex(table: Table) -> str:
+    """A booktabs table, ready for ``\\input``."""
+    wrap = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
+    marks = table.marks
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{tex_escape(table.caption)}}}",
+        rf"\label{{tab:{table.name}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        " & ".join(tex_escape(t) for t in [table.corner, *(c.title for c in table.columns)]) + r" \\",
+        r"\midrule",
+    ]
+    ruled = False
+    for row in table.rows:
+        if row in table.controls and not ruled:
+            lines.append(r"\midrule")
+            ruled = True
+        entries = [
+            wrap[marks[i].get(row, "")].format(tex_escape(table.entry(row, i)))
+            for i in range(len(table.columns))
+        ]
+        lines.append(" & ".join([tex_escape(str(row)), *entries]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par\footnotesize {tex_escape(line)}" for line in table.below()]
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def csv(table: Table) -> str:
+    """Unrounded values, with spreads, counts and tags in columns of their own."""
+    parts: dict[str, object] = {}
+    for i, column in enumerate(table.columns):
+        parts[column.title] = table.value.iloc[:, i]
+        if table.spread is not None and table.spread.iloc[:, i].notna().any():
+            parts[f"{column.title} std"] = table.spread.iloc[:, i]
+        if table.count is not None:
+            parts[f"{column.title} n"] = table.count.iloc[:, i]
+        tags = ["".join(tag.letter for tag in table.tags.get((row, i), ())) for row in table.value.index]
+        if any(tags):
+            parts[f"{column.title} tags"] = tags
+    frame = pd.DataFrame(parts, index=table.value.index).loc[table.rows]
+    frame.index = pd.Index([str(row) for row in table.rows])
+    frame.insert(0, "control", [row in table.controls for row in table.rows])
+    return frame.to_csv(index_label=table.corner)
+
+
+# ------------------------------------------------------------------------------------- tables of texts
+
+
+def grid_markdown(grid: Grid) -> str:
+    lines = ["| " + " | ".join(map(md_escape, grid.header)) + " |", "|" + ":--|" * len(grid.header)]
+    lines += ["| " + " | ".join(map(md_escape, row)) + " |" for row in grid.rows]
+    return "\n".join([*lines, "", "  \n".join(map(md_escape, (grid.caption, *grid.notes)))])
+
+
+def grid_csv(grid: Grid) -> str:
+    buffer = io.StringIO()
+    csv_module.writer(buffer, lineterminator="\n").writerows([grid.header, *grid.rows])
+    return buffer.getvalue()
+
+
+def grid_latex(grid: Grid) -> str:
+    body = [" & ".join(map(tex_escape, row)) + r" \\" for row in grid.rows]
+    head = " & ".join(map(tex_escape, grid.header)) + r" \\"
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{tex_escape(grid.caption)}}}",
+            rf"\begin{{tabular}}{{{'l' * len(grid.header)}}}",
+            *(r"\toprule", head, r"\midrule", *body, r"\bottomrule"),
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+FORMS = {
+    ".csv": (csv, grid_csv),
+    ".md": (markdown, grid_markdown),
+    ".tex": (latex, grid_latex),
+}
+
+
+def write(tables: Iterable[Table | Grid], folder: Path, suffixes: Iterable[str] = tuple(FORMS)) -> list[Path]:
+    """Write each table into `folder`, in the given forms; return the paths."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for table in tables:
+        for suffix in suffixes:
+            path = folder / f"{table.name}{suffix}"
+            of_numbers, of_texts = FORMS[suffix]
+            text = of_texts(table) if isinstance(table, Grid) else of_numbers(table)
+            with writing(path):
+                path.write_text(text, encoding="utf-8")
+            paths.append(path)
+    return paths
+
+
+def _aligned(line: list[str], widths: list[int]) -> list[str]:
+    return [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:], strict=True))]
+
+
+def md_escape(text: str) -> str:
+    return re.sub(r"([|*_<>`])", r"\\\1", text).replace("\n", " ")
+
+
+def tex_escape(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--"}
+    special |= {"±": r"$\pm$", "<": r"$<$", ">": r"$>$", "ρ": r"$\rho$", "σ": r"$\sigma$"}
+    special |= {c: rf"\{c}" for c in "&%$#_{}"}
+    return "".join(special.get(c, c) for c in text).replace("\n", " ")

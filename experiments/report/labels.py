@@ -1,0 +1,78 @@
+"""What tells apart cells that share a name: the entries of their settings that differ, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+
+def details(
+    cells: pd.DataFrame, name: str, columns: Sequence[str], within: Sequence[str] = ()
+) -> pd.Series[str]:
+    """Per cell, the entries that differ among the cells of its name (within a setting), as text; empty for none.
+
+    Parameters
+    ----------
+    cells : DataFrame
+    name : str
+        The column of names.
+    columns : sequence of str
+        What may tell them apart: plain columns, and those that hold JSON (``*_params``), entry by entry.
+    within : sequence of str
+        Only what differs among cells that share these columns counts.
+
+    Returns
+    -------
+    details : Series of str
+    """
+    found = pd.Series("", index=cells.index, dtype=object)
+    columns = list(columns)
+    kinds = cells[columns].drop_duplicates().reset_index(drop=True)
+    if len(kinds) < 2:
+        return found
+    kinds["id"] = range(len(kinds))
+    ids = cells[columns].merge(kinds, on=columns, how="left")["id"].to_numpy()
+    groups = pd.DataFrame({axis: cells[axis].to_numpy() for axis in (name, *within)}).assign(id=ids)
+    together: dict[str, set[tuple[int, ...]]] = {}
+    for key, group in groups.drop_duplicates().groupby([name, *within])["id"]:
+        if len(group) > 1:
+            together.setdefault(key[0], set()).add(tuple(sorted(group)))
+    for ambiguous, sets in together.items():
+        mine = (cells[name] == ambiguous).to_numpy(bool)
+        entries = {i: _entries(kinds.loc[i, columns]) for i in set(ids[mine])}
+        differing = sorted({key for group in sets for key in _differing([entries[i] for i in group])})
+        text = {
+            i: ", ".join(_named(key, entry.get(key)) for key in differing) for i, entry in entries.items()
+        }
+        found[mine] = [text[i] for i in ids[mine]]
+    return found
+
+
+def _entries(values: pd.Series[Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for column, value in values.items():
+        if str(column).endswith("_params"):
+            prefix = "backbone " if column == "backbone_params" else ""
+            flat |= {prefix + key: entry for key, entry in json.loads(value or "{}").items()}
+        else:
+            flat[str(column)] = value
+    return flat
+
+
+def _differing(entries: list[dict[str, Any]]) -> set[str]:
+    keys = {key for entry in entries for key in entry}
+    return {key for key in keys if len({json.dumps(entry.get(key)) for entry in entries}) > 1}
+
+
+def _named(key: str, value: Any) -> str:
+    if value is None or value != value:
+        return f"no {key}"
+    if key == "dataset_sha256":
+        return f"sha256 {str(value)[:8]}"
+    if key == "settings":
+        return str(value)
+    shown = f"{value:g}" if isinstance(value, float) else f"{value}"
+    return f"{key.replace('_', ' ')} {shown}"

@@ -1,0 +1,31 @@
+"""The headings of a report, one a file: ``(Results, Album) -> Section``, with its numbers, its table and its figure."""
+
+from __future__ import annotations
+
+from experiments.report.album import Album
+from experiments.report.forms.document import Section
+from experiments.report.results import Results
+from experiments.report.sections.convergence import convergence
+from experiments.report.sections.data import data
+from experiments.report.sections.fewer_rows import fewer_rows
+from experiments.report.sections.lowest import lowest
+from experiments.report.sections.paper_versus_ours import paper_versus_ours
+from experiments.report.sections.protocol import protocol
+from experiments.report.sections.provenance import provenance
+from experiments.report.sections.recovery import recovery
+from experiments.report.sections.run_times import run_times
+from experiments.report.sections.sensitivity import sensitivity
+from experiments.report.sections.summary import summary
+from experiments.report.sections.unfinished import unfinished
+
+
+def compose(everything: Results, album: Album) -> list[Section]:
+    """The report, heading by heading; those that have nothing to say are left out."""
+    sections = [summary(everything, album), paper_versus_ours(everything, album)]
+    sections += [protocol(everything.under(condition), album) for condition in everything.conditions]
+    after = (
+        *(recovery, convergence, sensitivity, data, run_times),
+        *(lowest, fewer_rows, unfinished, provenance),
+    )
+    sections += [section(everything, album) for section in after]
+    return [section for section in sections if section.parts]

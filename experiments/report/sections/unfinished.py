@@ -1,0 +1,42 @@
+"""Cells without a result, and why."""
+
+from __future__ import annotations
+
+from experiments.report.album import Album
+from experiments.report.forms.document import Section
+from experiments.report.forms.table import Grid, listed
+from experiments.report.results import Results
+from experiments.report.tables import last_line
+
+MOST_CAUSES = 100
+
+
+def unfinished(everything: Results, album: Album) -> Section:
+    cells = everything.cells
+    bad = cells[cells["status"] != "ok"]
+    title = "Cells that failed or were skipped"
+    if bad.empty:
+        return Section(title, ["None."])
+    bad = bad.assign(
+        why=[last_line(reason) for reason in bad["reason"]], regressor=bad["regressor"].fillna("–")
+    )
+    rows = [
+        [
+            status,
+            denoiser,
+            regressor,
+            f"{len(group)}",
+            listed(group["dataset"]),
+            listed(group["protocol"]),
+            listed(group["sigma"].map("{:g}".format)),
+            why,
+        ]
+        for (status, denoiser, regressor, why), group in bad.groupby(
+            ["status", "denoiser", "regressor", "why"], sort=True
+        )
+    ]
+    caption = f"{len(bad):,} cells, those of one cause together."
+    if len(rows) > MOST_CAUSES:
+        caption += f" The first {MOST_CAUSES} of {len(rows)} causes; all are in cells.parquet."
+    header = ["status", "denoiser", "regressor", "cells", "datasets", "protocols", "sigma", "reason"]
+    return Section(title, [Grid("unfinished", caption, header, rows[:MOST_CAUSES])])
