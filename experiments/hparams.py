@@ -39,8 +39,7 @@ from experiments.base.errors import BadConfig, HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import checked, explained
-from experiments.report.render import slug
-from experiments.report.results import results
+from experiments.report import results, slug
 from experiments.run.trial import Run
 from experiments.store.cell import Cell, key_of
 from experiments.store.claims import claimed

@@ -25,7 +25,9 @@ INLINE = 2
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
+    """A figure to draw."""
+
     stem: Path
     draw: Callable[..., Figure]
     args: tuple[Any, ...]
@@ -53,7 +55,7 @@ class Album:
     enabled: bool = True
     suffixes: tuple[str, ...] = (".png",)
     workers: int = 1
-    _jobs: list[_Job] = field(default_factory=list, init=False)
+    jobs: list[Job] = field(default_factory=list, init=False)
     _kept: list[str] = field(default_factory=list, init=False)
 
     @property
@@ -63,7 +65,7 @@ class Album:
     @property
     def paths(self) -> list[Path]:
         """Every file of the figures that the report shows."""
-        stems = [*(job.stem.name for job in self._jobs), *self._kept]
+        stems = [*(job.stem.name for job in self.jobs), *self._kept]
         return [self.folder / f"{stem}{suffix}" for stem in stems for suffix in self.suffixes]
 
     def add(
@@ -82,12 +84,12 @@ class Album:
         if not self.enabled:
             return []
         source = fingerprint((_code(), draw.__module__, draw.__qualname__, args, options))
-        self._jobs.append(_Job(self.folder / stem, draw, args, options, source))
+        self.jobs.append(Job(self.folder / stem, draw, args, options, source))
         return [Picture(stem, caption)]
 
     def keep(self, stem: str, caption: str) -> list[Picture]:
         """A figure of an earlier report that cannot be drawn again."""
-        if not (self.folder / f"{stem}.png").is_file():
+        if not self.enabled or not (self.folder / f"{stem}.png").is_file():
             return []
         self._kept.append(stem)
         return [Picture(stem, caption)]
@@ -100,17 +102,17 @@ class Album:
         drawn : callable
             Called with the number of figures done and in all.
         """
-        if not self._jobs:
+        if not self.jobs:
             return 0
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        todo = [job for job in self._jobs if not all(_is_of(path, job.source) for path in self._files(job))]
-        drawn(len(self._jobs) - len(todo), len(self._jobs))
-        for i, _ in enumerate(self._draw(todo), start=len(self._jobs) - len(todo) + 1):
-            drawn(i, len(self._jobs))
+        todo = [job for job in self.jobs if not all(_is_of(path, job.source) for path in self._files(job))]
+        drawn(len(self.jobs) - len(todo), len(self.jobs))
+        for i, _ in enumerate(self._draw(todo), start=len(self.jobs) - len(todo) + 1):
+            drawn(i, len(self.jobs))
         return len(todo)
 
-    def _draw(self, todo: list[_Job]) -> Any:
+    def _draw(self, todo: list[Job]) -> Any:
         workers = min(self.workers, len(todo))
         if workers < 2 or len(todo) <= INLINE:
             yield from (_drawn(job, self.suffixes) for job in todo)
@@ -124,11 +126,11 @@ class Album:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _files(self, job: _Job) -> list[Path]:
+    def _files(self, job: Job) -> list[Path]:
         return [job.stem.parent / f"{job.stem.name}{suffix}" for suffix in self.suffixes]
 
 
-def _drawn(job: _Job, suffixes: tuple[str, ...]) -> str:
+def _drawn(job: Job, suffixes: tuple[str, ...]) -> str:
     with threadpool_limits(1), writing(job.stem):
         save(job.draw(*job.args, **job.options), job.stem, suffixes, job.source)
     return job.stem.name

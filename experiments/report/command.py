@@ -126,4 +126,4 @@ def write_report(
     from experiments.report.rebuild import rebuild
 
     suffixes = tuple(f".{name}" for name in formats)
-    return rebuild(folder, figures, suffixes, workers or len(os.sched_getaffinity(0)), say)
+    return rebuild(folder, figures, suffixes, workers or os.cpu_count() or 1, say)

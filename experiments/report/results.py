@@ -24,6 +24,7 @@ PAPER_DATASETS = (
 SETTING = ["dataset", "noise", "sigma", "protocol"]
 """What two methods must share to be compared."""
 
+TIMINGS = ("fit_s", "denoise_s", "backbone_s")
 UNUSED = ["info", "more", "schema", "versions", "dataset_sha256", "python", "commit"]
 
 
@@ -88,7 +89,7 @@ class Results:
     @cached_property
     def conditions(self) -> list[Condition]:
         """The distinct (noise, sigma, protocol), the protocol ``paper`` first."""
-        found = {Condition(*rest) for _, *rest in self.settings}
+        found = {Condition(noise, sigma, protocol) for _, noise, sigma, protocol in self.settings}
         return sorted(found, key=lambda c: (c.protocol != "paper", c.sigma, c.noise))
 
     @cached_property
@@ -208,10 +209,10 @@ def results(cells: pd.DataFrame) -> Results:
         Of the cells with the most rows of each dataset; those with fewer are ``results.fewer``.
     """
     stored, cells = cells, cells.copy()
-    for measure in MEASURES:
-        if measure.name not in cells:
-            cells[measure.name] = np.nan
-    cells["seconds"] = cells.get("fit_s", np.nan) + cells.get("denoise_s", np.nan)
+    for name in (*(measure.name for measure in MEASURES), *TIMINGS):
+        if name not in cells:
+            cells[name] = np.nan
+    cells["seconds"] = cells["fit_s"] + cells["denoise_s"]
     cells["fewer_rows"] = cells["rows"] < cells.groupby("dataset")["rows"].transform("max")
     for name in ("dataset", "noise", "regressor"):
         cells[f"{name}_name"] = cells[name]
@@ -275,7 +276,7 @@ def _latest(cells: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     axes = [*SETTING, "repetition", "row", "regressor", "variant", "stage"]
     cells = cells.sort_values(["started", "key"], na_position="first", kind="stable")
     doubled = cells.duplicated(axes, keep="last")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if doubled.any():
         n = int(doubled.sum())
         notes = (f"{n} cells were computed again with other versions of the components; the latest count",)

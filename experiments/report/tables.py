@@ -12,7 +12,7 @@ import pandas as pd
 
 from experiments.report.forms.table import Column, Table, Tag
 from experiments.report.measures import ERRORS, IMP, MEASURES, Measure
-from experiments.report.results import Condition, Results, results
+from experiments.report.results import Results, results
 from experiments.store.cell import Cell
 from experiments.store.frame import frame
 
@@ -47,8 +47,7 @@ def column_of(measure: Measure, title: str = "") -> Column:
 
 def setting_table(part: Results) -> Table:
     """Methods x metrics of one setting."""
-    dataset, *rest = part.settings[0]
-    condition = Condition(*rest)
+    dataset, condition = part.settings[0][0], part.conditions[0]
     score = part.score[part.score["headline"]]
     regressors = sorted(part.headline["regressor"].unique())
     long = [numbers(part.headline, part.headline["regressor"], part.headline["imp"])]
@@ -71,8 +70,7 @@ def setting_table(part: Results) -> Table:
 
 def errors_table(part: Results) -> Table:
     """Errors of every regressor of one setting."""
-    dataset, *rest = part.settings[0]
-    condition = Condition(*rest)
+    dataset, condition = part.settings[0][0], part.conditions[0]
     score = part.score[part.score["headline"]]
     regressors = sorted(score.loc[score["status"] == "ok", "regressor"].unique())
     columns = [

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.data.task import Task
-from experiments.report import render
-from experiments.report.figures import overlay_figure, save
-from experiments.report.tables import error_tables, run_tables
+from experiments.report import Row, error_tables, methods_of, plain, run_tables
+from experiments.report.figures import Refined, draw_overlay, save
 from experiments.run.trial import Run
 from experiments.store.cell import Cell
 from experiments.store.files import write_atomically, writing
@@ -24,9 +23,9 @@ def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
     shown = run_tables(cells)
     written: list[Path] = []
     for table in shown:
-        print(render.text(table, ansi=sys.stdout.isatty()))
+        print(plain.text(table, ansi=sys.stdout.isatty()))
     for table in (*shown, *error_tables(cells)):
-        for suffix, text in (("csv", render.csv(table)), ("md", render.markdown(table))):
+        for suffix, text in (("csv", plain.csv(table)), ("md", plain.markdown(table))):
             path = folder / f"{table.name}.{suffix}"
             write_atomically(path, text.encode())
             written.append(path)
@@ -55,15 +54,15 @@ def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
         shown = _labelled(cells, protocol)
         stem = folder / f"denoised_{protocol}"
         *drawn, keys = (folder / f"{stem.name}{suffix}" for suffix in (".png", ".pdf", ".keys"))
-        listed = "".join(f"{cell.key} {label}\n" for label, cell in shown.items())
+        listed = "".join(f"{cell.key} {row}\n" for row, cell in shown.items())
         known = not run.computed and keys.is_file() and keys.read_text() == listed
         if known and all(path.is_file() for path in drawn):
             paths += drawn
             continue
-        refined: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for label, cell in shown.items():
+        refined: dict[Row, tuple[np.ndarray, np.ndarray]] = {}
+        for row, cell in shown.items():
             if arrays := run.store.load_arrays(cell.key):
-                refined[label] = (arrays["X"], arrays["y"])
+                refined[row] = (arrays["X"], arrays["y"])
         with writing(stem):
             for path in (keys, *drawn):
                 path.unlink(missing_ok=True)  # of other cells
@@ -74,7 +73,7 @@ def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
 
 
 def run_figure(
-    task: Task, refined: Mapping[str, tuple[np.ndarray, np.ndarray]], protocol: str, stem: Path
+    task: Task, refined: Mapping[Row, tuple[np.ndarray, np.ndarray]], protocol: str, stem: Path
 ) -> list[Path]:
     """Draw what each denoiser made of a task's rows (under ``deployable``, of its train rows), and save it.
 
@@ -82,7 +81,7 @@ def run_figure(
     ----------
     task : Task
     refined : dict
-        Refined features (n, d) and target (n,) by denoiser.
+        Refined features (n, d) and target (n,) by what made them.
     protocol : str
     stem : Path
         The files' name without ending.
@@ -94,8 +93,11 @@ def run_figure(
     """
     rows = task.split.train if protocol == "deployable" else np.arange(len(task.y))
     target = task.names[0] if task.kind == "series" else "target"
-    figure = overlay_figure(
-        {name: np.column_stack(parts)[rows] for name, parts in refined.items()},
+    figure = draw_overlay(
+        [
+            Refined(str(row), row.method.colour, np.column_stack(parts)[rows])
+            for row, parts in refined.items()
+        ],
         np.column_stack([task.X, task.y])[rows],
         np.column_stack([task.clean_X, task.clean_y])[rows] if task.sigma else None,
         kind=task.kind,
@@ -105,7 +107,7 @@ def run_figure(
     return save(figure, stem)
 
 
-def _labelled(cells: Sequence[Cell], protocol: str) -> dict[str, Cell]:
+def _labelled(cells: Sequence[Cell], protocol: str) -> dict[Row, Cell]:
     """The denoisers' cells of the first repetition; the backbone is named where there are several."""
     mine = [
         cell
@@ -115,8 +117,9 @@ def _labelled(cells: Sequence[Cell], protocol: str) -> dict[str, Cell]:
         and (cell.spec["protocol"], cell.spec["repetition"]) == (protocol, 0)
     ]
     times = Counter(cell.spec["denoiser"] for cell in mine)
+    methods = methods_of(times)
     return {
-        f"{name} ({cell.spec['backbone']})" if times[name] > 1 else name: cell
+        Row(methods[name], str(cell.spec["backbone"]) if times[name] > 1 else ""): cell
         for cell in mine
         if (name := cell.spec["denoiser"])
     }

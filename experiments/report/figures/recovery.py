@@ -37,16 +37,9 @@ def draw(datasets: Mapping[str, Sequence[Curve]]) -> Figure:
                 look = {"color": curve.colour, "marker": curve.marker, "ms": 4, "label": curve.title}
                 line = "-" if len(curve.sigma) > 2 else ":"
                 axes.plot(curve.sigma, np.maximum(y, lowest), lw=0.9, ls=line, **look)
-                under = y < lowest
-                axes.plot(
-                    np.asarray(curve.sigma)[under],
-                    np.full(under.sum(), lowest),
-                    ls="",
-                    marker=7,
-                    color=curve.colour,
-                    ms=3,
-                    clip_on=False,
-                )
+                if (under := y < lowest).any():
+                    at, edge = np.asarray(curve.sigma)[under], np.full(under.sum(), lowest)
+                    axes.plot(at, edge, ls="", marker=7, color=curve.colour, ms=3, clip_on=False)
             if len(sigmas) <= 4:
                 axes.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
             axes.margins(x=0.12)

@@ -54,4 +54,7 @@ def _panel(axes: Axes, colours: Sequence[str], numbers: Sequence[np.ndarray], *,
         if len(below):
             axes.plot(lowest, at, marker=4, color=colour, ms=4, clip_on=False)
             text = f"{len(below)}, to {percent_text(below.min())}"
-            axes.annotate(text, (lowest, at), (5, 3), textcoords="offset points", fontsize=5, color=colour)
+            note = axes.annotate(
+                text, (lowest, at), (5, 3), textcoords="offset points", fontsize=5, color=colour
+            )
+            note.set_in_layout(False)

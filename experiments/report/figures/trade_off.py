@@ -69,9 +69,10 @@ def _panel(axes: Axes, panel: Panel) -> None:
         )
         if at_x[i] > x[i] or at_y[i] > y[i]:
             beyond = percent_text(y[i]) if at_y[i] > y[i] else percent_text(x[i])
-            axes.annotate(
+            note = axes.annotate(
                 beyond, (at_x[i], at_y[i]), (4, 2), textcoords="offset points", fontsize=5.5, color=colour
             )
+            note.set_in_layout(False)
     axes.set_xlabel(panel.label)
     axes.set_ylabel("Imp %, median")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from experiments.report.forms.table import Grid, Table
 from experiments.report.forms.plain import grid_markdown, md_escape
 from experiments.report.forms.plain import markdown as table_markdown
+from experiments.report.forms.table import Grid, Table
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from experiments.report.album import Album
@@ -22,7 +21,7 @@ def model_seconds(everything: Results) -> Table:
     trained = denoise[denoise["backbone"].notna()]
     fits = [
         score.assign(backbone=False, model=score["regressor"], seconds=score["fit_s"]),
-        trained.assign(model=trained["backbone"], seconds=trained.get("backbone_s", np.nan), backbone=True),
+        trained.assign(model=trained["backbone"], seconds=trained["backbone_s"], backbone=True),
     ]
     kept = ["dataset", "backbone", "model", "seconds"]
     cells = pd.concat([part.loc[part["status"] == "ok", kept] for part in fits])

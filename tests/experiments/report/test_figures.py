@@ -1,5 +1,6 @@
 """Figures exist, tell methods apart, and leave no trace in the process."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -7,8 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks import fake
-from experiments.report import campaign_figures, figures
-from experiments.report.results import CONTROLS, NAMES, results
+from experiments.report import Row, results
+from experiments.report.album import Album
+from experiments.report.figures import Refined, draw_overlay, save
+from experiments.report.figures.data import draw_correlation
+from experiments.report.methods import BY_NAME, METHODS, methods_of
+from experiments.report.sections.sensitivity import sensitivity, swept
 from experiments.run import outcome
 from experiments.store.frame import frame
 
@@ -18,14 +23,22 @@ def data():
     rng = np.random.default_rng(0)
     clean = np.sin(np.arange(400) / 9)[:, None] * [1.0, 0.5, -1.0]
     noisy = clean + 0.1 * rng.standard_normal(clean.shape)
-    return clean, noisy, {"denograd_fixed": (clean + noisy) / 2, "constant": np.zeros_like(clean)}
+    refined = [Refined("DenoGrad", "#D55E00", (clean + noisy) / 2), Refined("C", "#A0A0A0", 0 * clean)]
+    return clean, noisy, refined
 
 
-def test_every_denoiser_has_a_look_of_its_own():
-    assert set(NAMES) | set(CONTROLS) == set(figures.COLOURS)
-    assert len({colour for colour, _ in figures.COLOURS.values()}) == len(figures.COLOURS)
-    assert len({marker for _, marker in figures.COLOURS.values()}) == len(figures.COLOURS)
-    assert figures.look("somebody's own") == figures.look("somebody's own")
+def test_every_method_has_a_look_of_its_own():
+    for look in ("name", "title", "colour", "marker"):
+        assert len({getattr(method, look) for method in METHODS}) == len(METHODS), look
+
+
+def test_a_users_methods_get_the_next_colours_and_a_place_before_the_controls():
+    found = methods_of(["zebra", "identity", "aardvark", "pca"])
+    assert list(found) == ["pca", "aardvark", "zebra", "identity"]
+    own = [found["aardvark"], found["zebra"]]
+    assert [method.title for method in own] == ["aardvark", "zebra"]
+    assert len({method.colour for method in (*own, *METHODS)}) == len(METHODS) + 2
+    assert all(method.ranked and not method.published for method in own)
 
 
 @pytest.mark.parametrize("kind", ["series", "tabular"])
@@ -33,8 +46,8 @@ def test_every_denoiser_has_a_look_of_its_own():
 def test_overlays(data, kind, with_reference):
     clean, noisy, refined = data
     before = dict(mpl.rcParams)
-    figure = figures.overlay_figure(refined, noisy, clean if with_reference else None, kind=kind)
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["DenoGrad", "Constant"]
+    figure = draw_overlay(refined, noisy, clean if with_reference else None, kind=kind)
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["DenoGrad", "C"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert ("clean" in words) == with_reference
     assert dict(mpl.rcParams) == before
@@ -56,7 +69,7 @@ def test_the_figure_of_a_run_draws_only_rows_that_were_refined(data, tmp_path, p
     X, y = noisy[:, :2].copy(), noisy[:, 2].copy()
     if protocol == "deployable":
         X[300:], y[300:] = np.nan, np.nan
-    paths = outcome.run_figure(task, {"pca": (X, y)}, protocol, tmp_path / "denoised")
+    paths = outcome.run_figure(task, {Row(BY_NAME["pca"]): (X, y)}, protocol, tmp_path / "denoised")
     assert [path.name for path in paths] == ["denoised.png", "denoised.pdf"]
     assert paths[0].read_bytes()[:4] == b"\x89PNG"
 
@@ -64,7 +77,7 @@ def test_the_figure_of_a_run_draws_only_rows_that_were_refined(data, tmp_path, p
 def test_the_same_figure_is_the_same_file(data, tmp_path):
     clean, noisy, refined = data
     one, two = (
-        figures.save(figures.overlay_figure(refined, noisy, clean, kind="series"), tmp_path / name)
+        save(draw_overlay(refined, noisy, clean, kind="series"), tmp_path / name, (".png", ".pdf", ".svg"))
         for name in "ab"
     )
     assert [a.read_bytes() for a in one] == [b.read_bytes() for b in two]
@@ -72,7 +85,8 @@ def test_the_same_figure_is_the_same_file(data, tmp_path):
 
 def test_correlation_matrices_with_a_constant_frame(data, tmp_path):
     _, noisy, refined = data
-    figures.save(figures.correlation_figure({"before": noisy, **refined}), tmp_path / "corr")
+    frames = {"before": noisy, **{method.title: method.points for method in refined}}
+    save(draw_correlation(frames), tmp_path / "corr")
     assert (tmp_path / "corr.pdf").stat().st_size > 1000
 
 
@@ -87,8 +101,12 @@ def test_sensitivity_has_a_line_per_dataset_noise_and_level():
             for cell in made
             if cell.spec["denoiser"] == "denograd_fixed" and cell.spec["denoiser_params"] == {"nrr": 0.01}
         ]
-    assert campaign_figures.swept(frame(made)) == {"denograd_fixed": ["nrr"]}
-    figure = campaign_figures.sensitivity_figure(results(frame(made)), "denograd_fixed", ["nrr"], "paper")
+    everything = results(frame(made))
+    assert swept(everything) == {"denograd_fixed": ["nrr"]}
+    album = Album(Path("nowhere"))
+    sensitivity(everything, album)
+    job = next(job for job in album.jobs if job.stem.name == "sensitivity_denograd_fixed_paper")
+    figure = job.draw(*job.args, **job.options)
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["ett, gaussian 0.05", "ett, laplace 0.05"]
     lines = [

@@ -13,8 +13,7 @@ import pytest
 
 from benchmarks import fake
 from experiments.report import command as report
-from experiments.report import verdicts
-from experiments.report.results import results
+from experiments.report import results, verdicts
 from experiments.store import archive
 from experiments.store.cell import SCHEMA
 from experiments.store.files import Store
@@ -64,7 +63,7 @@ def campaign(tmp_path_factory):
         if cell.spec.get("regressor") == "xgboost" and cell.spec["denoiser"] == "pca":
             cells[i] = replace(cell, status="skipped", reason="no licence", metrics={})
     write(folder, cells)
-    report.write_report(folder)
+    report.write_report(folder, formats=("pdf", "tex", "md"), workers=1)
     return folder
 
 
@@ -77,7 +76,7 @@ def test_a_report_that_cannot_be_written_names_the_file(tmp_path, capsys, what):
         (folder / what).mkdir()
     assert report.main(["campaign=made-up", f"results_dir={tmp_path}"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"StoreError: cannot write {folder / what}")
+    assert f"StoreError: cannot write {folder / what}" in error
     assert "run the same command again" in error
     assert not list(folder.rglob("*.part"))
 
@@ -90,7 +89,7 @@ def test_a_disk_that_is_full_at_a_table_or_a_figure(tmp_path, monkeypatch, capsy
     for method in ("pathlib.Path.write_text", "matplotlib.figure.Figure.savefig"):
         with monkeypatch.context() as patch:
             patch.setattr(method, refuse)
-            assert report.main(["campaign=made-up", f"results_dir={tmp_path}"]) == 1
+            assert report.main(["campaign=made-up", f"results_dir={tmp_path}", "workers=1"]) == 1
         assert "StoreError: cannot write" in (error := capsys.readouterr().err)
         assert "No space left on device" in error
 
@@ -109,15 +108,14 @@ def test_everything_is_written_and_linked(campaign):
     links = re.findall(r"\]\(((?:tables|figures)/[^)]+)\)", text)
     assert len(links) > 20
     assert [link for link in links if not (campaign / link).is_file()] == []
-    for form in (".csv", ".md", ".tex"):
-        assert (campaign / "tables" / f"imp_mean_paper_0{form}").stat().st_size
+    assert (campaign / "tables" / "imp_mean_paper_0.csv").stat().st_size
     for picture in (
         "ranks_paper_0",
         "pareto_deployable_gaussian_0.05",
         "spread_paper_0",
         "convergence_paper",
     ):
-        assert (campaign / "figures" / f"{picture}.pdf").is_file()
+        assert (campaign / "figures" / f"{picture}.png").is_file()
     for heading in (
         "Paper versus ours",
         "Recovery against sigma",
@@ -151,7 +149,7 @@ def test_the_archive_alone_gives_the_same_report(campaign, tmp_path):
         "report.md",
         "report.html",
         "cells.parquet",
-        "tables/imp_mean_paper_0.tex",
+        "tables/imp_mean_paper_0.csv",
         "figures/ranks_paper_0.png",
     ):
         assert (copy / name).read_bytes() == (campaign / name).read_bytes(), name

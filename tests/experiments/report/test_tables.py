@@ -8,9 +8,13 @@ import pandas as pd
 import pytest
 
 from benchmarks import fake
-from experiments.report import render, tables
-from experiments.report.render import Column, Table
-from experiments.report.results import results
+from experiments.report import plain, results, run_tables, tables
+from experiments.report.album import Album
+from experiments.report.forms import page
+from experiments.report.forms.table import Column, Table, number_text
+from experiments.report.methods import BY_NAME
+from experiments.report.sections import compose
+from experiments.report.sections.run_times import model_seconds
 from experiments.store.frame import frame
 
 
@@ -26,9 +30,27 @@ def altered(cells, change, **where):
     ]
 
 
+def all_tables(cells):
+    everything = results(frame(cells))
+    return [t for section in compose(everything, Album(None, enabled=False)) for t in section.tables()]
+
+
 def table(cells, name):
-    (found,) = [t for t in tables.campaign_tables(results(frame(cells))) if t.name == name]
+    (found,) = [t for t in all_tables(cells) if t.name == name]
     return found
+
+
+def row(shown, text):
+    (found,) = [row for row in shown.rows if str(row) == text]
+    return found
+
+
+def entry(shown, text, column):
+    return shown.entry(row(shown, text), column)
+
+
+def names(shown):
+    return [str(row) for row in shown.rows]
 
 
 def small(**options):
@@ -63,22 +85,24 @@ def test_agra_is_a_method_beside_the_denoisers_and_no_regressor_of_its_own():
         for cell in cells
         if cell.spec["denoiser"] in ("identity", "pca") and cell.spec.get("regressor") == "dnn"
     ]
-    rows = results(frame([*cells, *more])).score.set_index(["method", "regressor"])
+    found = results(frame([*cells, *more]))
+    score = found.score.assign(title=[str(found.rows[row]) for row in found.score["row"]])
+    rows = score.set_index(["title", "regressor"])
     assert rows.loc[("AGRA", "dnn"), "imp"] == pytest.approx(50)
     after, before = rows.loc[("PCA", "dnn"), "mse"], rows.loc[("Identity", "dnn"), "mse"]
     assert rows.loc[("PCA + AGRA", "dnn"), "imp"] == pytest.approx(100 * (1 - after / 2 / before))
-    (shown,) = tables.run_tables([*cells, *more])
-    (without,) = tables.run_tables(cells)
+    (shown,) = run_tables([*cells, *more])
+    (without,) = run_tables(cells)
     assert [c.title for c in shown.columns] == [c.title for c in without.columns]
-    assert shown.entry("PCA", 0) == without.entry("PCA", 0)
-    assert "AGRA" in shown.rows
-    assert "AGRA" not in shown.controls
-    assert tables.BY_AGRA in shown.notes
+    assert entry(shown, "PCA", 0) == entry(without, "PCA", 0)
+    assert "AGRA" in names(shown)
+    assert row(shown, "AGRA") not in shown.controls
+    assert BY_NAME["agra"].note in shown.notes
 
 
 def test_seconds_of_a_model_are_the_mean_over_what_it_was_fitted_on():
     cells = campaign(datasets=("ett",))
-    shown = tables.model_seconds(results(frame(cells)))
+    shown = model_seconds(results(frame(cells)))
     fits = [c.timings["fit_s"] for c in cells if c.spec.get("regressor") == "knn"]
     trained = [
         c.timings["backbone_s"] for c in cells if c.stage == "denoise" and c.spec["backbone"] == "lstm"
@@ -103,21 +127,21 @@ def test_the_headline_is_the_denoised_variant_or_the_noisy_one_marked():
     headline = score[score["headline"]].groupby("denoiser")["variant"].unique().map(list)
     assert headline["pca"] == ["denoised"]
     assert headline["denograd_fixed"] == ["noisy"]
-    (shown,) = tables.run_tables(cells)
-    assert "DenoGrad [N]" in shown.rows
-    assert tables.NOISY_TEST in shown.notes
-    assert "PCA" in shown.rows
+    (shown,) = run_tables(cells)
+    assert entry(shown, "DenoGrad", 0).endswith(" [N]")
+    assert f"[N] {tables.NOISY_TEST.meaning}" in shown.below()
+    assert "[N]" not in entry(shown, "PCA", 0)
 
 
 def test_a_failed_denoised_score_is_a_gap_and_not_replaced_by_the_noisy_one():
     cells = campaign(datasets=("ett",), protocols=("deployable",))
     fail = lambda cell: replace(cell, status="failed", reason="ValueError: no", metrics={})  # noqa: E731
     cells = altered(cells, fail, denoiser="pca", regressor="knn", variant="denoised")
-    (shown,) = tables.run_tables(cells)
+    (shown,) = run_tables(cells)
     column = [c.title for c in shown.columns].index("knn")
-    assert shown.entry("PCA", column) == "– (a)"
+    assert entry(shown, "PCA", column) == "– (a)"
     assert shown.below()[0] == "(a) knn failed: ValueError: no"
-    assert shown.entry("PCA", 0).endswith("(2/3) (a)") or shown.entry("PCA", 0).endswith("(2/3)")
+    assert entry(shown, "PCA", 0).endswith("(2/3) (a)") or entry(shown, "PCA", 0).endswith("(2/3)")
 
 
 def test_mean_and_median_over_regressors_and_repetitions():
@@ -126,13 +150,13 @@ def test_mean_and_median_over_regressors_and_repetitions():
     mine = score[score["denoiser"] == "pca"]
     shown = table(cells, "imp_median_paper_gaussian_0.05")
     per_repetition = mine.groupby("repetition")["imp"].median()
-    assert shown.value.loc["PCA", "ett"] == pytest.approx(per_repetition.mean())
-    assert shown.spread.loc["PCA", "ett"] == pytest.approx(per_repetition.std())
-    assert shown.count.loc["PCA", "ett"] == 9
+    assert shown.value.loc[row(shown, "PCA"), "ett"] == pytest.approx(per_repetition.mean())
+    assert shown.spread.loc[row(shown, "PCA"), "ett"] == pytest.approx(per_repetition.std())
+    assert shown.count.loc[row(shown, "PCA"), "ett"] == 9
 
 
 def test_settings_are_never_mixed():
-    names = {t.name for t in tables.campaign_tables(results(frame(campaign(sigmas=(0.0, 0.05)))))}
+    names = {t.name for t in all_tables(campaign(sigmas=(0.0, 0.05)))}
     for protocol in ("paper", "deployable"):
         assert {f"imp_mean_{protocol}_0", f"imp_mean_{protocol}_gaussian_0.05"} <= names
         assert {f"run_{protocol}_0_ett", f"run_{protocol}_gaussian_0.05_parkinsons"} <= names
@@ -145,9 +169,10 @@ def test_a_changed_cell_moves_the_tables():
     before, after = (
         table(c, "imp_mean_paper_gaussian_0.05").value for c in (cells, altered(cells, louder, **where))
     )
-    assert after.loc["Kalman", "ett"] < before.loc["Kalman", "ett"]
-    assert after.loc["Kalman", "parkinsons"] == before.loc["Kalman", "parkinsons"]
-    assert after.drop("Kalman").equals(before.drop("Kalman"))
+    (kalman,) = [row for row in before.index if row.method.name == "kalman"]
+    assert after.loc[kalman, "ett"] < before.loc[kalman, "ett"]
+    assert after.loc[kalman, "parkinsons"] == before.loc[kalman, "parkinsons"]
+    assert after.drop(kalman).equals(before.drop(kalman))
 
 
 # ------------------------------------------------------------------------------------------------- gaps
@@ -160,46 +185,47 @@ def test_a_skipped_denoiser_is_a_dash_with_its_reason_and_never_ranked():
     cells = altered(cells, skip, stage="denoise", **where)
     cells = [c for c in cells if not (c.stage == "score" and all(c.spec[k] == v for k, v in where.items()))]
     shown = table(cells, "imp_mean_paper_gaussian_0.05")
-    entries = [shown.entry("DenoGrad MAP", i) for i in range(len(shown.columns))]
+    entries = [entry(shown, "DenoGrad MAP", i) for i in range(len(shown.columns))]
     assert entries[0] == "– (a)"
     assert entries[2:] == ["– (1/2)", "– (1/2)"]  # no mean over fewer datasets than the others have
     assert "(a) skipped: no noise level" in shown.below()
-    assert all("DenoGrad MAP" not in shown.marks[i] for i in (0, 2, 3))
+    assert all(row(shown, "DenoGrad MAP") not in shown.marks[i] for i in (0, 2, 3))
 
 
 def test_a_value_of_fewer_regressors_says_so_and_is_not_ranked():
     cells = campaign(datasets=("ett",), protocols=("paper",))
     cells = [c for c in cells if not (c.spec["denoiser"] == "pca" and c.spec.get("regressor") == "knn")]
-    (shown,) = tables.run_tables(cells)
-    assert shown.entry("PCA", 0).endswith(" (2/3)")
-    assert "PCA" not in shown.marks[0]
+    (shown,) = run_tables(cells)
+    assert entry(shown, "PCA", 0).endswith(" (2/3)")
+    assert row(shown, "PCA") not in shown.marks[0]
 
 
 def test_a_regressor_that_nobody_could_run_is_named_below():
     cells = campaign(datasets=("ett",), protocols=("paper",))
     skip = lambda cell: replace(cell, status="skipped", reason="no weight file", metrics={})  # noqa: E731
-    (shown,) = tables.run_tables(altered(cells, skip, regressor="knn"))
+    (shown,) = run_tables(altered(cells, skip, regressor="knn"))
     assert "knn" not in [c.title for c in shown.columns]
     assert "Without knn: skipped: no weight file" in shown.notes
-    assert "(a)" not in render.text(shown)
+    assert "(a)" not in plain.text(shown)
 
 
 def test_an_undefined_number_is_not_a_missing_one():
-    (shown,) = tables.run_tables(campaign(datasets=("ett",), protocols=("paper",)))
+    (shown,) = run_tables(campaign(datasets=("ett",), protocols=("paper",)))
     rho = [c.title for c in shown.columns].index("rho")
-    assert shown.entry("Constant", rho) == "n/d"
+    assert entry(shown, "Constant", rho) == "n/d"
 
 
 def test_without_identity_there_is_nothing_to_compare_with():
     cells = campaign(datasets=("ett",), protocols=("paper",), methods=("pca", "kalman"))
-    (shown,) = tables.run_tables(cells)
+    (shown,) = run_tables(cells)
     assert shown.columns[0].title == "SWD"
 
 
 def test_filters_along_arbitrary_rows_are_marked():
     shown = table(campaign(protocols=("deployable",)), "run_deployable_gaussian_0.05_parkinsons")
-    assert "Kalman [R]" in shown.rows
-    assert tables.MEANINGLESS in shown.notes
+    assert "[R]" in entry(shown, "Kalman", 0)
+    assert "[R]" not in entry(shown, "PCA", 0)
+    assert f"[R] {tables.MEANINGLESS.meaning}" in shown.below()
 
 
 # ----------------------------------------------------------------------------------------------- labels
@@ -207,9 +233,9 @@ def test_filters_along_arbitrary_rows_are_marked():
 
 def test_a_dataset_with_fewer_rows_stands_apart():
     cells = campaign(datasets=("ett",), rows=1000) + campaign(datasets=("ett", "wth"), rows=2000)
-    full, fewer = results(frame(cells)).by_size()
+    full = results(frame(cells))
     assert {s[0] for s in full.settings} == {"ett", "wth"}
-    assert {s[0] for s in fewer.settings} == {"ett (1,000 rows)"}
+    assert {s[0] for s in full.fewer.settings} == {"ett (1,000 rows)"}
 
 
 def test_a_swept_method_is_several_methods_named_by_what_differs():
@@ -219,8 +245,8 @@ def test_a_swept_method_is_several_methods_named_by_what_differs():
         for c in cells
         if c.spec["denoiser"] == "denograd_fixed"
     ]
-    methods = set(results(frame(cells + swept)).denoise["method"])
-    assert {"DenoGrad (nrr 0.01)", "DenoGrad (nrr 0.05)", "PCA"} <= methods
+    found = set(map(str, results(frame(cells + swept)).rows))
+    assert {"DenoGrad (nrr 0.01)", "DenoGrad (nrr 0.05)", "PCA"} <= found
 
 
 def test_what_was_computed_again_counts_once_and_the_latest_counts():
@@ -258,22 +284,22 @@ def test_what_prints_the_same_is_a_tie():
     [(-0.04, 1, "0.0"), (-2350.123, 1, "-2350.1"), (1.5e7, 1, "1.5e7"), (0.12345, 3, "0.123"), (7.0, 0, "7")],
 )
 def test_numbers_read_well(value, decimals, text):
-    assert render.number_text(value, decimals) == text
+    assert number_text(value, decimals) == text
 
 
 def test_the_text_form_is_aligned_and_plain():
-    lines = render.text(small()).splitlines()
+    lines = plain.text(small()).splitlines()
     assert "\x1b" not in "".join(lines)
     assert "2.0*" in lines[5]
     assert [line[:7].strip("- ") for line in lines[3:9]] == ["", "x", "y", "z", "", "control"]
     body = [line for line in lines if line.startswith(("x", "y", "z", "control"))]
     assert len({line.rstrip("*' ").rindex(".") for line in body}) == 1
-    assert "\x1b[1m2.0*\x1b[0m" in render.text(small(), ansi=True)
+    assert "\x1b[1m2.0*\x1b[0m" in plain.text(small(), ansi=True)
 
 
 def test_markdown_and_latex_escape_and_mark():
     shown = small(notes=("100 % of | and _",))
-    markdown, latex = render.markdown(shown), render.latex(shown)
+    markdown, latex = plain.markdown(shown), plain.latex(shown)
     assert "| y | **2.0** | **1.0** |" in markdown
     assert "<ins>2.0</ins>" in markdown
     assert "*control*" in markdown
@@ -286,25 +312,25 @@ def test_markdown_and_latex_escape_and_mark():
 
 def test_csv_holds_unrounded_values():
     shown = table(campaign(repetitions=2), "imp_mean_paper_gaussian_0.05")
-    read = pd.read_csv(io.StringIO(render.csv(shown)), index_col="method")
-    assert read.loc["PCA", "ett"] == shown.value.loc["PCA", "ett"]
-    assert read.loc["PCA", "ett std"] == shown.spread.loc["PCA", "ett"]
+    read = pd.read_csv(io.StringIO(plain.csv(shown)), index_col="method")
+    assert read.loc["PCA", "ett"] == shown.value.loc[row(shown, "PCA"), "ett"]
+    assert read.loc["PCA", "ett std"] == shown.spread.loc[row(shown, "PCA"), "ett"]
     assert read["control"].sum() == 2
 
 
 def test_html_escapes_and_sorts_by_the_unrounded_value():
     value = pd.DataFrame({"a": [1 / 3, np.nan]}, index=["<x>", "y"])
-    page = render.html(Table("t", "a < b", [Column("A")], value))
-    assert "&lt;x&gt;" in page
-    assert f'data-v="{1 / 3!r}"' in page
-    assert "a &lt; b" in page
+    text = page.numbers(Table("t", "a < b", [Column("A")], value))
+    assert "&lt;x&gt;" in text
+    assert f'data-v="{1 / 3!r}"' in text
+    assert "a &lt; b" in text
 
 
 def test_writing_gives_three_files_per_table(tmp_path):
-    paths = tables.write([small()], tmp_path / "tables")
+    paths = plain.write([small()], tmp_path / "tables")
     assert [p.name for p in paths] == ["t.csv", "t.md", "t.tex"]
     assert all(p.stat().st_size for p in paths)
 
 
 def test_no_cells_are_no_tables():
-    assert tables.run_tables([]) == []
+    assert run_tables([]) == []

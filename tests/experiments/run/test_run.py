@@ -17,7 +17,7 @@ from experiments.base.paths import CONF
 from experiments.config.schema import as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.data.task import used_rows
-from experiments.report.results import results
+from experiments.report import results
 from experiments.run import outcome
 from experiments.run.command import main
 from experiments.run.trial import Run
@@ -346,7 +346,9 @@ def test_the_figure_is_of_the_cells_in_the_tables(tmp_path, monkeypatch):
     """Also where nothing is computed, and with several backbones of a denoiser."""
     drawn = []
     draw = outcome.run_figure
-    monkeypatch.setattr(outcome, "run_figure", lambda t, r, *rest: drawn.append([*r]) or draw(t, r, *rest))
+    monkeypatch.setattr(
+        outcome, "run_figure", lambda t, r, *rest: drawn.append([*map(str, r)]) or draw(t, r, *rest)
+    )
 
     def ask(*denoisers):
         drawn.clear()
@@ -354,14 +356,14 @@ def test_the_figure_is_of_the_cells_in_the_tables(tmp_path, monkeypatch):
         assert call(tmp_path, *arguments, "dataset=nasdaq", "backbone=[lstm,dlinear]", "figure=true") == 0
         return list(drawn)
 
-    both = ["identity", "denograd_fixed (lstm)", "denograd_fixed (dlinear)"]
+    both = ["Identity", "DenoGrad (lstm)", "DenoGrad (dlinear)"]
     assert ask("identity", "denograd_fixed") == [both]
     assert ask("identity", "denograd_fixed") == []
-    assert ask("identity") == [["identity"]], "nothing is computed, but the cells are others"
+    assert ask("identity") == [["Identity"]], "nothing is computed, but the cells are others"
     assert ask("identity") == []
     [figure] = (tmp_path / "runs" / "outcomes").rglob("denoised_paper.png")
     figure.unlink()
-    assert ask("identity") == [["identity"]]
+    assert ask("identity") == [["Identity"]]
     for arrays in (tmp_path / "runs" / "arrays").iterdir():
         arrays.unlink()
     assert ask("identity", "denograd_fixed") == []
