@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import yaml
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.command import Option, Words
 from experiments.base.errors import HarnessError, UnknownName
 from experiments.base.paths import CONF
@@ -23,16 +24,22 @@ from experiments.data.sources import locate
 GROUPS = ("dataset", "noise", "backbone", "denoiser", "regressor", "protocol", "profile")
 
 
-HELP = f"""Every dataset, denoiser, backbone, regressor and noise model there is.
+HELP = f"""Every dataset, denoiser, backbone, regressor and noise model there is, and what a
+run would make of a table of your own.
 
 Usage
-  python -m experiments.list [GROUP...] [data_dir=PATH]
+  python -m experiments.list [GROUP...] [verbose=true] [data_dir=PATH]
+  python -m experiments.list dataset.path=FILE [dataset.target=COLUMN] [dataset.KEY=VALUE...]
 
-GROUP is any of {", ".join(GROUPS)}; all of them by default.
+GROUP is any of {", ".join(GROUPS)};
+all of them by default.
 
 Examples
   python -m experiments.list
-  python -m experiments.list dataset data_dir=~/data
+  python -m experiments.list dataset data_dir=~/data verbose=true
+  python -m experiments.list dataset.path=my.csv dataset.target=price
+
+Exit codes: 0 done, 1 the table cannot be used, 2 the call is wrong. Nothing is written.
 """
 
 
@@ -42,49 +49,60 @@ class Options:
     data_dir: Annotated[
         Path | None, Option("a folder with the raw files; null is the variable DENOGRAD_DATA")
     ] = None
+    verbose: Annotated[bool, Option("also where the datasets come from")] = False
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the groups asked for, all of them by default."""
+    """Print the groups asked for, all of them by default; or what would be made of a table."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
         print(command.described(HELP, Options), end="")
         return command.DONE
-    return command.run(lambda: _main(command.parse(arguments, Options)))
+    return command.run(lambda: _main(arguments))
 
 
-def _main(options: Options) -> None:
+def _main(arguments: Sequence[str]) -> None:
+    if any(word.lstrip("+").startswith(("dataset.", "dataset=")) for word in arguments):
+        _show_own(arguments)
+        return
+    options = command.parse(arguments, Options)
     for group in options.groups:
         if group not in GROUPS:
             raise UnknownName("group", group, GROUPS)
     for group in options.groups or GROUPS:
-        rows = list(_datasets(options.data_dir) if group == "dataset" else _components(group))
-        _print_table(group, rows)
+        lines = list(_datasets(options) if group == "dataset" else _components(group))
+        print(group, "-" * len(group), *lines, "", sep="\n")
+    _say_next("dataset=ett", "denoiser=[identity,pca]", "profile=quick")
 
 
-def _datasets(data_dir: Path | None) -> Iterator[tuple[str, ...]]:
-    yield "name", "kind", "rows x columns", "target", "at hand", "source"
-    for name, recipe in DATASETS.items():
-        shape = " x ".join(f"{side:,}" for side in recipe.shape)
-        yield name, recipe.kind, shape, recipe.target, _at_hand(recipe, data_dir), _source(recipe)
+def _datasets(options: Options) -> Iterator[str]:
+    recipes = DATASETS.values()
+    rows = [
+        (r.name, r.kind, " x ".join(f"{n:,}" for n in r.shape), r.target, _at_hand(r, options.data_dir))
+        for r in recipes
+    ]
+    head, *lines = screen.table(("name", "kind", "rows x columns", "target", "at hand"), rows)
+    yield head
+    for recipe, line in zip(recipes, lines, strict=True):
+        yield line
+        if options.verbose:
+            for text in (recipe.note, *(source.page for source in recipe.sources[:1])):
+                yield from screen.wrapped(text, indent="    ")
 
 
 def _at_hand(recipe: Recipe, data_dir: Path | None) -> str:
     return "yes" if all(locate(source, data_dir) for source in recipe.sources) else "no"
 
 
-def _source(recipe: Recipe) -> str:
-    return recipe.sources[0].page if recipe.sources else recipe.note or "embedded"
-
-
-def _components(group: str) -> Iterator[tuple[str, ...]]:
-    yield "name", "what it is"
+def _components(group: str) -> list[str]:
+    rows = []
     for path in sorted((CONF / group).glob("*.yaml")):
         content: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
-        yield path.stem, _describe(path.stem, content, path.read_text())
+        rows.append((path.stem, _describe(content, path.read_text())))
+    return screen.table(("name", "what it is"), rows)
 
 
-def _describe(name: str, content: dict[str, Any], text: str) -> str:
+def _describe(content: dict[str, Any], text: str) -> str:
     """The comment that opens the file, or the first line of the class's docstring."""
     opening = takewhile(lambda line: line.startswith("#"), text.lstrip().splitlines())
     if comments := [line.lstrip("# ") for line in opening if "@package" not in line]:
@@ -107,10 +125,33 @@ def _target(node: Any) -> str | None:
     return next((found for child in node.values() if (found := _target(child))), None)
 
 
-def _print_table(title: str, rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    print(f"{title}\n{'-' * len(title)}", *lines, "", sep="\n")
+def _show_own(arguments: Sequence[str]) -> None:
+    """Print what a run would make of a table: each column, and what would be changed."""
+    from experiments.config.components import dataset_function_of
+    from experiments.config.words import composed
+    from experiments.data import chosen, files, own
+
+    words = list(arguments)
+    chosen_target = any(word.lstrip("+").startswith(("dataset=", "dataset.target=")) for word in words)
+    config = composed(words if chosen_target else [*words, "dataset.target=none"])
+    if not chosen_target and config.dataset.path:
+        path = files.find(config.dataset.path, config.data_dir)
+        frame = files.read(path, chosen.preparation(config.dataset).reading).frame
+        held = [(str(name), own.holding(values)) for name, values in frame.items()]
+        print(f"{path}: {len(frame):,} rows", *screen.table(("column", "holds"), held), "", sep="\n")
+        print("Next: name the column to be predicted with dataset.target=COLUMN")
+        return
+    dataset = chosen.load(config.dataset, config.data_dir, dataset_function_of(config))
+    for line in chosen.told(dataset, config.profile):
+        print(*screen.wrapped(line, hanging="    "), sep="\n")
+    if dataset.own:
+        rows = [(name, dataset.own.holds[name], role) for name, role in dataset.own.roles.items()]
+        print("", *screen.table(("column", "holds", "becomes"), rows), sep="\n")
+    _say_next(*words, "profile=smoke")
+
+
+def _say_next(*words: str) -> None:
+    print("", *screen.wrapped(f"Next: python -m experiments.run {shlex.join(words)}", hanging="  "), sep="\n")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.base.errors import BadConfig, HarnessError, plain_name
 from experiments.base.paths import CONF
-from experiments.config.schema import Config, register
+from experiments.config.schema import Config, as_config, register
 from experiments.config.targets import parameters_of, resolve
 
 GROUPS = ("dataset", "noise", "protocol", "backbone", "denoiser", "regressor", "profile")
@@ -134,6 +135,35 @@ def config_folders(arguments: Sequence[str]) -> list[Path]:
     return folders
 
 
+def composed(arguments: Sequence[str]) -> Config:
+    """The configuration that a command line describes, for those who are not Hydra's own entry point.
+
+    Raises
+    ------
+    HarnessError
+        For a word that does not fit, or a configuration that cannot be.
+    """
+    line = checked_line(arguments)
+    words = [word for word, before in zip(line, ["", *line], strict=False) if _is_word(word, before)]
+    register()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return as_config(compose("config", overrides=[*words, *_search(config_folders(arguments))]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explained(error, arguments) from error
+
+
+def _is_word(word: str, before: str) -> bool:
+    return not word.startswith("-") and before not in VALUE_FLAGS and "hydra.searchpath" not in word
+
+
+def _search(folders: Sequence[Path]) -> list[str]:
+    """The word by which Hydra reads further folders."""
+    quoted = ",".join("'" + f"file://{folder.resolve()}".replace("'", "\\'") + "'" for folder in folders)
+    return [f"hydra.searchpath=[{quoted}]"] if folders else []
+
+
 def explained(error: Exception, words: Sequence[str]) -> BadConfig:
     """Hydra's error in our words; of a key that does not exist with the near ones.
 
@@ -159,8 +189,7 @@ def _misspelt(key: str, words: Sequence[str]) -> str | None:
             chosen.append(f"{one.key_or_group}={value}" if value else str(one.input_line))
         elif one.key_or_group == "allow_targets":
             allow = list(_names(one.value()))
-    if folders := config_folders(words):
-        chosen.append(f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in folders)}]")
+    chosen += _search(config_folders(words))
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -1,0 +1,64 @@
+"""Text for a terminal: as wide as it is, broken at words and never in a row."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+LEAST, USUAL = 60, 100
+"""Columns: the fewest that are written for, and those taken where there is no terminal to ask."""
+
+
+def width() -> int:
+    """Columns of the terminal; the variable ``COLUMNS`` wins."""
+    return max(LEAST, shutil.get_terminal_size((USUAL, 24)).columns)
+
+
+def wrapped(
+    text: str, columns: int | None = None, *, indent: str = "", hanging: str | None = None
+) -> list[str]:
+    """Break a text at words.
+
+    Parameters
+    ----------
+    text : str
+    columns : int, optional
+        By default the terminal's.
+    indent, hanging : str
+        Before the first line and before the others; `hanging` is by default `indent`.
+
+    Returns
+    -------
+    lines : list of str
+        A word that is longer than a line, such as an address, stays in one piece.
+    """
+    return textwrap.wrap(
+        text,
+        columns or width(),
+        initial_indent=indent,
+        subsequent_indent=indent if hanging is None else hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:
+    """Lay out rows of text; the last column is broken at words where the line is too long.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : sequence of sequence of str
+        As long as the header.
+    columns : int, optional
+        By default the terminal's.
+    """
+    everything = [header, *rows]
+    widths = [max(len(row[i]) for row in everything) for i in range(len(header) - 1)]
+    gap = " " * (sum(widths) + 2 * len(widths))
+    lines = []
+    for row in everything:
+        first = "".join(f"{cell:{w}}  " for cell, w in zip(row[:-1], widths, strict=True))
+        lines += wrapped(row[-1], columns, indent=first, hanging=gap) or [first.rstrip()]
+    return lines
