@@ -15,7 +15,26 @@ from numpy.typing import NDArray
 
 Kind = Literal["tabular", "series"]
 Settings = Literal["paper", "sound"]
+Outputs = Literal["target", "all"]
 Array = NDArray[np.floating[Any]]
+
+
+class Backbone(Protocol):
+    """A trained network of the harness, by which a denoiser is driven."""
+
+    @property
+    def module(self) -> Any:
+        """The ``torch.nn.Module``, in evaluation mode, on the CPU."""
+        ...
+
+    @property
+    def valid_mse(self) -> Array:
+        """Mean squared error of every output on the noisy validation part, (k,)."""
+        ...
+
+    def predict(self, inputs: Array) -> Array:
+        """Predict ``(n, k)`` outputs for rows ``(n, d)`` or windows ``(n, W, C)``, in batches."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,8 +55,8 @@ class Problem:
     window : int
         Length, in time steps, of the windows that models of this series see.
     backbone : callable or None
-        Gives the trained backbone (trained on the first call, cached); with the argument ``"all"`` one that
-        predicts every channel of a series. None outside the harness.
+        Gives the trained `Backbone` (trained on the first call, cached) that predicts the ``"target"``, or of a
+        series ``"all"`` channels. None outside the harness.
     train_rows : (m,) int array or None
         Positions, among the rows handed to ``fit``, of the training part; None means all of them.
     """
@@ -45,7 +64,7 @@ class Problem:
     kind: Kind = "tabular"
     sigma: float | None = None
     window: int = 24
-    backbone: Callable[..., Any] | None = None
+    backbone: Callable[[Outputs], Backbone] | None = None
     train_rows: NDArray[np.integer[Any]] | None = None
     sigma_target: float | None = None
     levels: Array | None = None

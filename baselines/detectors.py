@@ -73,7 +73,11 @@ class Residual(FrameDenoiser):
         if problem.kind == "tabular" and y is None:
             raise ValueError("Residual needs the target y of a table, got None")
         super().fit(X, y, seed=seed, problem=problem)
-        self._module, self._kind, self._window = problem.backbone().module, problem.kind, problem.window
+        self._module, self._kind, self._window = (
+            problem.backbone("target").module,
+            problem.kind,
+            problem.window,
+        )
         return self
 
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:

@@ -35,12 +35,14 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from experiments.base import command
 from experiments.base.errors import BadConfig, HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import checked, explained
 from experiments.report import results, slug
-from experiments.run.trial import Run
+from experiments.run.bench import Bench
+from experiments.run.loop import execute
 from experiments.store.cell import Cell, key_of
 from experiments.store.claims import claimed
 from experiments.store.files import Store
@@ -60,23 +62,19 @@ class StudyBusy(HarnessError):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a study; 0 if every trial has a value, 1 if one failed or the input was bad, 130 after Ctrl-C."""
+    """Run a study; 0 if every trial has a value, 1 if one failed, 2 for a wrong call, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if {"-h", "--help"} & set(arguments):
+    if command.asks_for_help(arguments):
         print(__doc__.partition("\n\n")[2], end="")
-        return 0
-    try:
-        study, failed = search(arguments)
-        _show(study)
-        return int(failed > 0)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "Interrupted. Finished trials are stored; the same command goes on from there.", file=sys.stderr
-        )
-        return 130
+        return command.DONE
+    interrupted = "Interrupted. Finished trials are stored; the same command goes on from there."
+    return command.run(lambda: _main(arguments), interrupted=interrupted)
+
+
+def _main(arguments: Sequence[str]) -> int:
+    study, failed = search(arguments)
+    _show(study)
+    return command.FAILED if failed else command.DONE
 
 
 def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
@@ -248,8 +246,8 @@ def objective(cells: Sequence[Cell], denoiser: str, metric: str) -> float:
 
 
 def _value(plan: dict[str, Any], config: Config) -> float:
-    run = Run(config, Store(Path(config.results_dir) / config.campaign))
-    return objective(run.execute(), plan["denoiser"], plan["objective"])
+    bench = Bench(config, Store(Path(config.results_dir) / config.campaign))
+    return objective(execute(bench), plan["denoiser"], plan["objective"])
 
 
 def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:

@@ -33,9 +33,9 @@ class WrongCall(HarnessError):
 class UnknownName(WrongCall):
     """A name that no registry holds; the message shows the near ones."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, what: str, name: str, known: Iterable[str], where: str = "") -> None:
         names = sorted(set(known))
-        super().__init__(f"there is no {what} {name!r}. {near(name, names)}")
+        super().__init__(f"there is no {what} {name!r}{where}. {near(name, names)}")
         self.near = _near(name, names)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -73,13 +73,13 @@ def near(name: str, known: Iterable[str]) -> str:
     Examples
     --------
     >>> near("pcaa", ["pca", "dae"])
-    "Did you mean 'pca'?"
+    'Did you mean pca?'
     >>> near("x", ["pca", "dae"])
     'There are dae, pca.'
     """
     names = sorted(set(known))
     found = _near(name, names)
-    return f"Did you mean {' or '.join(map(repr, found))}?" if found else f"There are {', '.join(names)}."
+    return f"Did you mean {' or '.join(found)}?" if found else f"There are {', '.join(names)}."
 
 
 def plain_name(key: str, name: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from experiments.base.errors import SettingInvalid
 from experiments.base.paths import ROOT
 
 
@@ -36,6 +37,27 @@ def measured() -> Iterator[Usage]:
     finally:
         usage.seconds = time.perf_counter() - start
         usage.peak_mb = max(0.0, _peak_mb() - before)
+
+
+def torch_device(device: str) -> str:
+    """The device that ``auto`` means on this machine; any other as it is.
+
+    Raises
+    ------
+    SettingInvalid
+        If CUDA is asked for where there is none.
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if device == "auto" else device
+    if device != "auto":
+        raise SettingInvalid(
+            f"device={device}, but torch sees no CUDA device here: use device=auto or device=cpu"
+        )
+    return "cpu"
 
 
 def _reset_peak() -> None:

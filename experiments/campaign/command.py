@@ -17,7 +17,6 @@ Examples
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 import sys
@@ -37,7 +36,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.base.errors import BadConfig, HarnessError, UnknownName
+from experiments.base import command
+from experiments.base.errors import BadConfig, UnknownName, WrongCall
 from experiments.base.paths import CONF
 from experiments.campaign.drive import drive
 from experiments.campaign.engines import make_engine
@@ -80,30 +80,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0 if every cell is there, 1 if something failed or the input was bad, 130 after Ctrl-C.
+        0 if every cell is there, 1 if something failed, 2 for a wrong call, 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or {"-h", "--help"} & set(arguments):
+    if not arguments or command.asks_for_help(arguments):
         print(f"{__doc__}\nCampaigns\n{_descriptions()}")
-        return 0
-    try:
-        call = parse(arguments)
-        configs = configurations(call.campaign, call.overrides)
-        store = Store(Path(configs[0].results_dir) / call.campaign, read_only=call.plan)
-        found = plan(configs, store, only=call.only, cells=_elsewhere(store))
-        print(described(found, call), flush=True)
-        if call.plan:
-            for pid, label in running(store.root / "claims"):
-                print(f"  running now: {label} (process {pid})")
-        else:
-            execute(found, configs, store, call)
-    except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. Finished cells are stored; the same command goes on from there.", file=sys.stderr)
-        return 130
-    return 0
+        return command.DONE
+    return command.run(lambda: _main(arguments), interrupted=command.STORED)
+
+
+def _main(arguments: Sequence[str]) -> None:
+    call = parse(arguments)
+    configs = configurations(call.campaign, call.overrides)
+    store = Store(Path(configs[0].results_dir) / call.campaign, read_only=call.plan)
+    found = plan(configs, store, only=call.only, cells=_elsewhere(store))
+    print(described(found, call), flush=True)
+    if call.plan:
+        for pid, label in running(store.root / "claims"):
+            print(f"  running now: {label} (process {pid})")
+    else:
+        execute(found, configs, store, call)
 
 
 def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) -> None:
@@ -143,8 +139,8 @@ def described(found: Plan, call: Call) -> str:
     ]
     by_dataset: dict[str, tuple[int, float]] = {}
     for item in found.items:
-        units, seconds = by_dataset.get(item.trial.run.spec["dataset"], (0, 0.0))
-        by_dataset[item.trial.run.spec["dataset"]] = (units + 1, seconds + item.seconds)
+        units, seconds = by_dataset.get(item.trial.bench.spec["dataset"], (0, 0.0))
+        by_dataset[item.trial.bench.spec["dataset"]] = (units + 1, seconds + item.seconds)
     lines += [f"  {name}: {n} units, {duration(seconds)}" for name, (n, seconds) in by_dataset.items()]
     lines += [f"  {name}: cannot run. {reason}" for name, reason in found.absent]
     if found.items:
@@ -177,11 +173,11 @@ def parse(arguments: Sequence[str]) -> Call:
                 raise UnknownName("axis for 'only.'", axis, AXES)
             only[axis] = set(value.split(","))
         elif not equals:
-            raise HarnessError(f"'{argument}' is no KEY=VALUE: see 'python -m experiments.campaign --help'")
+            raise WrongCall(f"'{argument}' is no KEY=VALUE: see 'python -m experiments.campaign --help'")
         else:
             overrides.append(checked(argument))
     if "campaign" not in own:
-        raise HarnessError(f"which campaign? +campaign=NAME, one of {', '.join(_names())}")
+        raise WrongCall(f"which campaign? +campaign=NAME, one of {', '.join(_names())}")
     if own.get("plan", "false").lower() not in ("true", "false"):
         raise BadConfig(f"plan must be true or false, got '{own['plan']}'")
     settings = engine_of(own.get("engine", "serial"), engine)
@@ -195,9 +191,7 @@ def engine_of(name: str, options: dict[str, str]) -> EngineConf:
     known = [f.name for f in fields(ENGINES[name])]
     for key in options:
         if key not in known:
-            near = difflib.get_close_matches(key, known)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(known)}."
-            raise BadConfig(f"engine={name} has no option '{key}'. {hint}")
+            raise UnknownName(f"option of engine={name}", key, known)
     node = OmegaConf.structured(ENGINES[name])
     given = OmegaConf.from_dotlist([f"{key}={value}" for key, value in options.items()])
     try:

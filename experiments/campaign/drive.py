@@ -15,7 +15,7 @@ from tqdm import tqdm
 from experiments.campaign.engines.base import Engine, WorkerDied
 from experiments.campaign.engines.unit import OUT_OF_MEMORY, Report
 from experiments.campaign.plan import Item, Plan, duration
-from experiments.run.trial import summary_of
+from experiments.run.bench import summary_of
 from experiments.store.cell import Cell, Stage, Status, key_of
 from experiments.store.claims import last_words
 from experiments.store.files import FINISHED, Store
@@ -199,7 +199,7 @@ class _Drive:
                     self.progress.dropped(one.expected, one.seconds)
                     self.open[trial.key] -= 1
         whole = self.open[trial.key] == 0 and trial.key not in self.spoiled
-        if whole and not trial.run.config.keep_arrays:
+        if whole and not trial.bench.config.keep_arrays:
             self.store.drop_arrays(trial.key)
 
 
@@ -226,7 +226,7 @@ def bury(item: Item, store: Store, death: str, words: str) -> list[str]:
     stage: Stage = "denoise" if item.regressor is None else "score"
     for spec in item.specs(store.finished(trial.key)):
         if store.finished(key := key_of(spec)) is None:
-            provenance = {**trial.run.provenance, "started": started}
+            provenance = {**trial.bench.provenance, "started": started}
             cell = Cell(key, stage, status, reason, spec, provenance=provenance)
             store.put(cell)
             lines.append(summary_of(cell))

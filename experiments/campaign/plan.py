@@ -15,8 +15,11 @@ from experiments.campaign.engines.unit import Unit, dataset_of
 from experiments.config.components import Component
 from experiments.config.schema import Config
 from experiments.data.recipes import DATASETS
+from experiments.run.bench import Bench
+from experiments.run.loop import trials
 from experiments.run.protocols import variants
-from experiments.run.trial import Run, Scorer, Trial
+from experiments.run.scoring import Scorer
+from experiments.run.trial import Trial
 from experiments.store.cell import Cell, key_of
 from experiments.store.files import FINISHED, Store
 
@@ -56,7 +59,7 @@ class Item:
         name = trial.key[:32] + (f"-{self.regressor.name}" if self.regressor else "")
         return Unit(
             name,
-            trial.run.config,
+            trial.bench.config,
             trial.protocol,
             trial.repetition,
             trial.denoiser.name,
@@ -70,14 +73,14 @@ class Item:
             return [self.trial.spec]
         if denoised is None or denoised.status != "ok":
             return []
-        return list(Scorer(self.trial, self.regressor).specs(denoised).values())
+        return list(Scorer(self.trial.bench, self.trial.spec, self.regressor).specs(denoised).values())
 
     @property
     def expected(self) -> int:
         """Cells to expect before the denoiser's cell is there."""
         if self.regressor is None:
             return 1
-        return len(variants(self.trial.protocol, self.trial.run.spec["sigma"], test_form=True))
+        return len(variants(self.trial.protocol, self.trial.bench.spec["sigma"], test_form=True))
 
 
 @dataclass
@@ -139,16 +142,16 @@ def plan(
     for place, config in enumerate(configs):
         if only and config.dataset.name not in only.get("dataset", {config.dataset.name}):
             continue
-        run = Run(config, store, load=dataset_of)
+        bench = Bench(config, store, load=dataset_of)
         try:
-            _ = run.spec
+            _ = bench.spec
         except (DatasetMissing, DatasetCorrupt) as error:
             if (entry := (str(config.dataset.name), str(error))) not in found.absent:
                 found.absent.append(entry)
             continue
         finally:
-            run.__dict__.pop("dataset", None)  # a spec needs its name and sum alone
-        for trial in run.trials():
+            bench.__dict__.pop("dataset", None)  # a spec needs its name and sum alone
+        for trial in trials(bench):
             if _chosen(trial, only or {}):
                 _add(found, trial, known, seen, timings, place, (only or {}).get("regressor"))
     return found
@@ -159,8 +162,8 @@ def _chosen(trial: Trial, only: Mapping[str, set[str]]) -> bool:
         "protocol": trial.protocol,
         "denoiser": trial.denoiser.name,
         "repetition": str(trial.repetition),
-        "noise": trial.run.spec["noise"],
-        "sigma": f"{trial.run.spec['sigma']:g}",
+        "noise": trial.bench.spec["noise"],
+        "sigma": f"{trial.bench.spec['sigma']:g}",
     }
     return all(value in only.get(axis, {value}) for axis, value in axes.items())
 
@@ -191,7 +194,7 @@ def _add(
         seen.add((trial.key, ""))
         found.states[denoised.status if denoised else "to do"] += 1
     waiting = []
-    for regressor in trial.run.regressors:
+    for regressor in trial.bench.regressors:
         mark = (trial.key, key_of({"params": regressor.params, "name": regressor.name}))
         if mark in seen or (regressors and regressor.name not in regressors):
             continue
@@ -201,13 +204,13 @@ def _add(
             found.states["to do"] += empty.expected
             waiting.append(item(regressor, empty.expected))
             continue
-        scorer = Scorer(trial, regressor)
+        scorer = Scorer(trial.bench, trial.spec, regressor)
         cells = [known.get(key_of(spec)) for spec in empty.specs(denoised)]
         states = ["to do" if cell is None or not scorer.stands(cell) else cell.status for cell in cells]
         found.states.update(states)
         if missing := sum(state not in FINISHED for state in states):
             waiting.append(item(regressor, missing))
-    ready = finished and (not waiting or trial.run.store.has_arrays(trial.key))
+    ready = finished and (not waiting or trial.bench.store.has_arrays(trial.key))
     if not ready and trial.key not in found.after:
         found.first.append(item(None, 1))
     (found.first if ready and trial.key not in found.after else found.after[trial.key]).extend(waiting)
@@ -236,7 +239,7 @@ class Timings:
 
     def of(self, trial: Trial, regressor: Component | None, cells: int) -> tuple[float, bool]:
         """Seconds that a unit will probably take, and whether they are more than a guess."""
-        spec = trial.run.spec
+        spec = trial.bench.spec
         if regressor is None:
             parts = [("denoise", trial.component)]
             backbone = trial.backbone

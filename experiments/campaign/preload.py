@@ -7,8 +7,8 @@ import sklearn.neighbors  # noqa: F401
 
 import experiments.campaign.drive
 import experiments.campaign.engines.unit  # noqa: F401
+from experiments.base.code import versions_of
 from experiments.base.resources import commit, machine
-from experiments.store.cell import versions_of
 
 commit()
 machine()

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from experiments.base.code import is_ours
 from experiments.base.errors import BadConfig
+from experiments.base.resources import torch_device
 from experiments.config.schema import Config
 from experiments.config.targets import build, parameters_of, resolve, resolve_function
 
@@ -59,29 +61,48 @@ class Component:
     def needs_backbone(self) -> bool:
         return bool(getattr(self.cls, "needs_backbone", False))
 
-    def make(self, **extra: Any) -> Any:
-        """Build the object; raises `BadTarget` for parameters that do not exist."""
-        return build({"_target_": self.target, **self.params}, where=self.where, allow=self.allow, **extra)
+    def make(
+        self, *, seed: int | None = None, device: str = "auto", threads: int | None = None, **known: Any
+    ) -> Any:
+        """Build the object.
 
-    def make_estimator(self, seed: int, device: str, threads: int = 1) -> Any:
-        """Build a regressor, with its seed, its threads and, if it is one of ours, its device.
+        What the run knows goes to any class whose constructor names it, under the usual names, unless the
+        configuration sets it: the seed to ``random_state`` and ``seed``, the threads to ``threads`` and ``n_jobs``.
 
-        ``n_jobs: null`` in the configuration means the run's threads.
+        Parameters
+        ----------
+        seed : int, optional
+        device : {"auto", "cpu", "cuda"}
+        threads : int, optional
+        **known
+            What else the class may want to know, such as ``n_features`` of a network.
+
+        Raises
+        ------
+        BadTarget
+            For parameters that do not exist.
         """
-        known = parameters_of(self.cls) or set()
-        given: dict[str, Any] = {"random_state": seed}
-        if self.target.startswith("experiments."):
-            given |= {"device": device, "threads": threads}
-        given = {k: v for k, v in given.items() if k in known and k not in self.params}
-        if "n_jobs" in self.params and self.params["n_jobs"] is None:
-            return replace(self, params={**self.params, "n_jobs": threads}).make(**given)
-        return self.make(**given)
+        known |= {"random_state": seed, "seed": seed, "threads": threads, "n_jobs": threads}
+        named = parameters_of(self.cls)
+        if "device" in named:
+            known["device"] = torch_device(device)
+        given = {
+            name: value
+            for name, value in known.items()
+            if name in named and value is not None and self.params.get(name) is None
+        }
+        node = {"_target_": self.target, **self.params, **given}
+        return build(node, where=self.where, allow=self.allow)
 
     def under(self, protocol: str, config: Config) -> Component:
         """The same denoiser with the settings that the protocol asks for, unless the configuration names its own."""
         if "settings" not in self.params or self.params["settings"] is not None:
             return self
         return replace(self, params={**self.params, "settings": config.protocol[protocol].settings})
+
+    def without(self, parameter: str) -> Component:
+        """The same component without a parameter that is not its constructor's."""
+        return replace(self, params={k: v for k, v in self.params.items() if k != parameter})
 
     def capped(self, **caps: int | None) -> Component:
         """The same component with each named parameter at most its cap."""
@@ -181,11 +202,11 @@ def _component(name: str, node: Any, group: str, config: Config) -> Component:
 def _defaults(component: Component) -> dict[str, Any]:
     """Simple defaults of the constructor of one of our own classes: they belong to what identifies a cell."""
     cls = component.cls
-    if not cls.__module__.startswith(("baselines.", "experiments.", "denograd.")):
+    if not is_ours(cls.__module__):
         return {}
     parameters = inspect.signature(cls).parameters.values()
     simple = (bool, int, float, str, type(None), list)
-    from_task = ("random_state", "device", "threads", "n_features", "outputs", "window")
+    from_task = ("random_state", "seed", "device", "threads", "n_features", "outputs", "window")
     return {
         p.name: p.default
         for p in parameters

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
-from experiments.base.errors import HarnessError
+from experiments.base.code import OURS
+from experiments.base.errors import WrongCall, near
 
-ALLOWED = ("denograd", "baselines", "experiments", "torch.nn", "torch.optim", "sklearn", "xgboost")
+ALLOWED = (*OURS, "torch.nn", "torch.optim", "sklearn", "xgboost")
 """Packages whose classes a configuration may name."""
 
 
-class BadTarget(HarnessError):
+MOVED = {
+    "experiments.denoisers.DenoGradRule": "experiments.methods.rules.DenoGradRule",
+    "experiments.denoisers.DenoGradMap": "experiments.methods.map.DenoGradMap",
+    "experiments.denoisers.DenoGradMapBackbone": "experiments.methods.map.DenoGradMapBackbone",
+    "experiments.denoisers.DenoGradMapForecast": "experiments.methods.map.DenoGradMapForecast",
+    "experiments.regressors.ARIMA": "experiments.models.regressors.ARIMA",
+    "experiments.regressors.TabPFN": "experiments.models.regressors.TabPFN",
+}
+"""Classes that stand elsewhere than they did: old path to new one. The old paths work until the next release."""
+
+
+class BadTarget(WrongCall):
     """A ``_target_`` that is no class of an allowed kind, or does not take its parameters."""
 
 
@@ -41,6 +54,7 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
         Otherwise. Nothing is called, and no module outside the allowed packages is imported.
     """
     packages = (*ALLOWED, *allow)
+    target = _moved(target)
     if not _under(target, packages):
         raise BadTarget(
             f"_target_ '{target}' lies outside {', '.join(packages)}: if you trust its package, open it with "
@@ -49,8 +63,8 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
     module, name = _module(target), target.rpartition(".")[2]
     found = vars(module).get(name)
     if not inspect.isclass(found):
-        near = difflib.get_close_matches(name, [n for n, o in vars(module).items() if inspect.isclass(o)])
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        classes = [n for n, each in vars(module).items() if inspect.isclass(each)]
+        hint = f" {near(name, classes)}" if classes else ""
         raise BadTarget(f"_target_ '{target}' is not a class.{hint}")
     if not _under(f"{found.__module__}.", packages):
         raise BadTarget(
@@ -83,13 +97,12 @@ def resolve_function(target: str, allow: Sequence[str]) -> Callable[..., Any]:
         functions = [
             n for n, o in vars(module).items() if inspect.isfunction(o) and o.__module__ == module.__name__
         ]
-        near = difflib.get_close_matches(name, functions)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(functions) or 'none'}."
+        hint = near(name, functions) if functions else "It has none."
         raise BadTarget(f"_target_ '{target}' is no function that {module.__name__} defines. {hint}")
     return found
 
 
-def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = (), **extra: Any) -> Any:
+def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = ()) -> Any:
     """Make the object that a configuration node describes.
 
     Parameters
@@ -100,8 +113,6 @@ def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = (), **e
         The node's place in the configuration, for messages.
     allow : sequence of str
         See `resolve`.
-    **extra
-        Further arguments, known only at run time.
 
     Raises
     ------
@@ -114,23 +125,35 @@ def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = (), **e
     arguments = {key: value for key, value in node.items() if key != "_target_"}
     known = parameters_of(cls)
     for key in arguments:
-        if known is not None and key not in known:
-            near = difflib.get_close_matches(key, known)
-            hint = f" Did you mean {' or '.join(near)}?" if near else f" It takes {', '.join(sorted(known))}."
-            raise BadTarget(f"{where}.{key}: {cls.__name__} takes no parameter '{key}'.{hint}")
-    return cls(**arguments, **extra)
+        if not takes_any(cls) and key not in known:
+            raise BadTarget(f"{where}.{key}: {cls.__name__} takes no parameter '{key}'. {near(key, known)}")
+    return cls(**arguments)
 
 
-def parameters_of(cls: type) -> set[str] | None:
-    """Names that a constructor takes; None where it takes any."""
+def parameters_of(cls: type) -> set[str]:
+    """Names that a constructor takes."""
     if hasattr(cls, "get_params") and hasattr(cls, "_get_param_names"):
         return (
             set(cls().get_params()) if cls.__module__.startswith("xgboost") else set(cls._get_param_names())
         )
-    parameters = inspect.signature(cls).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return None
-    return {p.name for p in parameters}
+    keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {p.name for p in inspect.signature(cls).parameters.values() if p.kind in keyword}
+
+
+def takes_any(cls: type) -> bool:
+    """Whether a constructor takes parameters of any name."""
+    if hasattr(cls, "_get_param_names"):
+        return False
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
+
+
+@cache
+def _moved(target: str) -> str:
+    """The path that a class has now; of a class that has moved, the user is told once."""
+    if target not in MOVED:
+        return target
+    print(f"_target_ {target} has moved: write {MOVED[target]}", file=sys.stderr)
+    return MOVED[target]
 
 
 def _module(target: str) -> ModuleType:

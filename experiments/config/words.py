@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.base.errors import BadConfig, HarnessError, plain_name
+from experiments.base.errors import BadConfig, HarnessError, UnknownName, WrongCall, near, plain_name
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register
 from experiments.config.targets import parameters_of, resolve
@@ -31,7 +31,7 @@ FLAGS = VALUE_FLAGS | {"--multirun", "-m", "--run", "-r", "--resolve", "--hydra-
 """Options of Hydra's own; others replace our configuration, or unpickle a file."""
 
 
-class Refused(HarnessError):
+class Refused(WrongCall):
     """A word that would reach past the run: what Hydra itself calls, or where it writes."""
 
 
@@ -86,7 +86,7 @@ def checked(word: str, folders: Sequence[Path] = ()) -> str:
     known = [field.name for field in fields(Config)]
     groups = {*GROUPS, *(path.name for folder in folders for path in folder.iterdir() if path.is_dir())}
     if first not in groups.union(known):
-        raise HarnessError(f"unknown key '{first}' in '{word}'. {near(first, groups.union(known))}")
+        raise UnknownName("key", first, groups.union(known), f" in '{word}'")
     if key == "campaign":  # a sweep's own file goes there before its runs are looked at
         for name in _names(one.value()):
             plain_name(key, name)
@@ -95,20 +95,13 @@ def checked(word: str, folders: Sequence[Path] = ()) -> str:
     choices = choices_of(key, folders)
     for name in _names(one.value()):
         if name not in choices:
-            raise HarnessError(f"unknown {key} '{name}'. {near(name, choices)}")
+            raise UnknownName(key, name, choices)
     return word.lstrip("+") if key in known else word
 
 
 def choices_of(group: str, folders: Sequence[Path] = ()) -> list[str]:
     """Members of a group, ours and those of further folders."""
     return sorted({path.stem for folder in (CONF, *folders) for path in (folder / group).glob("*.yaml")})
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The near ones of a name, or all there are."""
-    names = sorted(set(known))
-    found = difflib.get_close_matches(name, names, cutoff=0.5)
-    return f"Did you mean {' or '.join(found)}?" if found else f"There are {', '.join(names)}."
 
 
 def config_folders(arguments: Sequence[str]) -> list[Path]:
@@ -120,7 +113,7 @@ def config_folders(arguments: Sequence[str]) -> list[Path]:
         If one is absent, or holds a file that configures Hydra itself.
     """
     given: list[str] = []
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, after in itertools.pairwise([*arguments, ""]):
         flag, equals, value = word.partition("=")
         if flag in FOLDER_FLAGS:
             given.append(value if equals else after)
@@ -129,7 +122,7 @@ def config_folders(arguments: Sequence[str]) -> list[Path]:
     folders = [Path(each.removeprefix("file://")) for each in given]
     for folder in folders:
         if not folder.is_dir():
-            raise HarnessError(f"there is no folder {folder} to read configurations from")
+            raise BadConfig(f"there is no folder {folder} to read configurations from")
         for path in sorted(folder.rglob("*.y*ml")):
             _check_file(path, path.relative_to(folder))
     return folders
@@ -202,7 +195,7 @@ def _misspelt(key: str, words: Sequence[str]) -> str | None:
             known, where = {str(name) for name in node}, ".".join(path[:depth])
             if "_target_" in node:
                 with suppress(HarnessError):
-                    known |= parameters_of(resolve(str(node["_target_"]), allow)) or set()
+                    known |= parameters_of(resolve(str(node["_target_"]), allow))
                 if part in known:
                     return f"{where} leaves {part} at its default: set it with +{key}=VALUE"
             return f"there is no '{part}' in {where} ({key}). {near(part, known - {'_target_'})}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,11 @@ class Noisy:
     hit: np.ndarray
     n_constant: int
     sigma: np.ndarray
+
+
+def over_all_rows(noise: Noise, level: Any) -> Any:
+    """Root mean square, over all rows, of an error whose `level` holds in the share of rows that noise is added to."""
+    return level * noise.fraction**0.5
 
 
 @dataclass(frozen=True)

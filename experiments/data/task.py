@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from baselines.base import Backbone, Outputs, Problem
 from experiments.base.errors import HarnessError
 from experiments.base.seeds import seed_of
 from experiments.data.dataset import Dataset
+from experiments.data.noise import over_all_rows
 from experiments.data.splits import Scaler, Split, split_rows, window_view
 
 
@@ -47,6 +50,8 @@ class Task:
         Columns that were constant in the rows the scaler saw, and got no noise.
     names : tuple of str
         Columns of `X`.
+    known : Problem
+        What a denoiser may know.
     """
 
     kind: Any
@@ -63,11 +68,16 @@ class Task:
     hit: np.ndarray
     n_constant: int
     names: tuple[str, ...]
+    known: Problem
 
     @property
     def fit_rows(self) -> np.ndarray:
         """Rows of train and validation: what a deployed denoiser may refine looking both ways."""
         return np.concatenate([self.split.train, self.split.valid])
+
+    def problem(self, backbone: Callable[[Outputs], Backbone] | None = None) -> Problem:
+        """What a denoiser may know, and the backbone that drives it."""
+        return replace(self.known, backbone=backbone)
 
     def samples(self, X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of a model whose targets lie in the given rows.
@@ -94,6 +104,17 @@ def used_rows(dataset: Dataset, cap: int | None, repetition: int) -> np.ndarray:
         return np.arange(cap)
     draw = np.random.default_rng(seed_of("rows", dataset.name, repetition)).permutation(n)[:cap]
     return np.sort(draw)
+
+
+def problem_of(kind: str, noise: Any, window: int) -> Problem:
+    """What a denoiser may know before any data are read: the kind, the windows, and the level of the noise."""
+    level = float(over_all_rows(noise, noise.sigma))
+    return Problem(
+        "series" if kind == "series" else "tabular",
+        sigma=level if noise.features and level else None,
+        sigma_target=level if noise.target else 0.0,
+        window=window,
+    )
 
 
 def prepare(
@@ -152,6 +173,9 @@ def prepare(
     )
 
     spared = scaler.constant | ~np.where(np.arange(frame.shape[1]) == target, noise.target, noise.features)
+    known = problem_of(dataset.kind, noise, window)
+    if getattr(noise, "falls_short", False):  # then the level of every column is told
+        known = replace(known, levels=over_all_rows(noise, np.where(spared, 0.0, noisy.sigma)))
 
     def part(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         features = values if series else np.ascontiguousarray(values[:, :-1])
@@ -174,4 +198,5 @@ def prepare(
         hit=noisy.hit,
         n_constant=noisy.n_constant,
         names=tuple(names),
+        known=known,
     )

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from baselines.training import seeded
-from denograd.models import choose_device
+from experiments.base.resources import torch_device
 
 Kind = Literal["tabular", "series"]
 
@@ -286,7 +286,7 @@ def _finite(loss: float, epoch: int, settings: TrainSettings) -> float:
 
 
 def _device(device: str) -> torch.device:
-    return choose_device(None if device == "auto" else device)
+    return torch.device(torch_device(device))
 
 
 def _home(module: nn.Module) -> torch.device:
@@ -294,7 +294,7 @@ def _home(module: nn.Module) -> torch.device:
 
 
 @dataclass
-class Backbone:
+class Network:
     """A trained network and what it was trained for.
 
     Attributes
@@ -316,7 +316,7 @@ class Backbone:
     history: History
 
 
-def save_backbone(backbone: Backbone, path: str | Path) -> None:
+def save_backbone(backbone: Network, path: str | Path) -> None:
     """Write `backbone` to `path`, in one step: a reader sees all of it or nothing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -331,7 +331,7 @@ def save_backbone(backbone: Backbone, path: str | Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def load_backbone(path: str | Path, module: nn.Module) -> Backbone:
+def load_backbone(path: str | Path, module: nn.Module) -> Network:
     """Read a backbone into `module`, a fresh network of the same architecture.
 
     Only tensors and plain values are read (``weights_only=True``): a file cannot run code.
@@ -354,7 +354,7 @@ def load_backbone(path: str | Path, module: nn.Module) -> Backbone:
         if content["format"] != 1:
             raise ValueError(f"format {content['format']}, expected 1")
         module.load_state_dict(content["state"])
-        return Backbone(module.eval(), **content["facts"], history=History(**content["history"]))
+        return Network(module.eval(), **content["facts"], history=History(**content["history"]))
     except Exception as error:  # unpickling, zip, key and shape errors: torch promises no common type
         raise BackboneUnreadable(
             f"the backbone at {path} cannot be used ({type(error).__name__}: {error}): "

@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
+from baselines.base import Backbone, Outputs
+from experiments.base.code import versions_of
 from experiments.base.seeds import seed_of
 from experiments.config.components import Component
 from experiments.data.task import Task
 from experiments.models.estimators import as_tensor
 from experiments.models.training import (
-    Backbone,
     BackboneUnreadable,
+    Network,
     TrainSettings,
-    build_network,
     load_backbone,
     predict,
+    reproducible,
     save_backbone,
     train,
 )
-from experiments.store.cell import key_of, versions_of
+from experiments.store.cell import key_of
 from experiments.store.files import Store
 
-Outputs = Literal["target", "all"]
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network as denoisers see it: `baselines.base.Backbone`.
+
+    Parameters
+    ----------
+    network : Network
+    valid : callable
+        Gives inputs and goals, (n, k), of the noisy validation part.
+    """
+
+    network: Network
+    valid: Callable[[], tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def module(self) -> Any:
+        return self.network.module
+
+    @cached_property
+    def valid_mse(self) -> np.ndarray:
+        inputs, goal = self.valid()
+        return ((self.predict(inputs) - goal.reshape(len(goal), -1)) ** 2).mean(axis=0)
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        return predict(self.network.module, as_tensor(inputs)).numpy()
 
 
 class BackboneProvider:
@@ -52,66 +82,63 @@ class BackboneProvider:
         device: str,
         threads: int,
     ) -> None:
-        self.task, self.component, self.spec, self.store = task, component, spec, store
-        self.device, self.threads = device, threads
-        self._trained: dict[Outputs, Backbone] = {}
+        self._task, self._component, self._spec, self._store = task, component, spec, store
+        self._device, self._threads = device, threads
+        self._trained: dict[Outputs, Trained] = {}
 
     def __call__(self, outputs: Outputs = "target") -> Backbone:
         """The backbone that predicts the target, or all that it can: of a series every channel."""
-        if self.task.kind == "tabular":
+        if self._task.kind == "tabular":
             outputs = "target"  # the other columns are its inputs
         if outputs not in self._trained:
-            self._trained[outputs] = self._load_or_train(outputs)
+            network = self._load_or_train(outputs)
+            self._trained[outputs] = Trained(network, partial(self._samples, self._task.split.valid, outputs))
         return self._trained[outputs]
-
-    def valid_mse(self, outputs: Outputs = "target") -> np.ndarray:
-        """Mean squared error of every output on the noisy validation part, (k,)."""
-        X, y = self._samples(self.task.split.valid, outputs)
-        error = predict(self(outputs).module, as_tensor(X)).numpy() - y.reshape(len(y), -1)
-        return (error**2).mean(axis=0)
 
     @property
     def seconds(self) -> float:
         """Training time of the backbones handed out, whenever they were trained."""
-        return sum(backbone.history.seconds for backbone in self._trained.values())
+        return sum(trained.network.history.seconds for trained in self._trained.values())
 
     @property
     def summary(self) -> dict[str, Any]:
         """How the training went."""
         return {
             outputs: {
-                "epochs": len(backbone.history.train),
-                "best_epoch": backbone.history.best_epoch,
-                "valid_mse": min(backbone.history.valid, default=None),
-                "parameters": sum(p.numel() for p in backbone.module.parameters()),
+                "epochs": len(trained.network.history.train),
+                "best_epoch": trained.network.history.best_epoch,
+                "valid_mse": min(trained.network.history.valid, default=None),
+                "parameters": sum(p.numel() for p in trained.module.parameters()),
             }
-            for outputs, backbone in self._trained.items()
+            for outputs, trained in self._trained.items()
         }
 
-    def _load_or_train(self, outputs: Outputs) -> Backbone:
-        task, component = self.task, self.component
-        network = {key: value for key, value in component.params.items() if key != "training"}
+    def _load_or_train(self, outputs: Outputs) -> Network:
+        task, component = self._task, self._component
+        training = component.params["training"]
+        network = component.without("training")
         spec = {
-            **self.spec,
+            **self._spec,
             "backbone": component.name,
             "backbone_params": component.identity,
             "outputs": outputs,
             "versions": versions_of(*component.packages),
         }
-        path = self.store.backbone_path(key_of(spec))
+        path = self._store.backbone_path(key_of(spec))
         seed = seed_of("backbone", spec["dataset"], spec["noise"], spec["repetition"], component.name)
         series = task.kind == "series"
         width = task.X.shape[1] if outputs == "all" else 1
 
         def fresh() -> Any:
-            return build_network(
-                component.cls,
-                seed=seed,
-                n_features=task.X.shape[1],
-                outputs=width,
-                window=task.window if series else None,
-                **network,
-            )
+            with reproducible(seed):
+                return network.make(
+                    n_features=task.X.shape[1],
+                    outputs=width,
+                    window=task.window if series else None,
+                    seed=seed,
+                    device="cpu",  # where it is trained is decided below
+                    threads=self._threads,
+                )
 
         try:
             return load_backbone(path, fresh())
@@ -128,18 +155,18 @@ class BackboneProvider:
             as_tensor(y),
             as_tensor(X_valid),
             as_tensor(y_valid),
-            TrainSettings(**component.params["training"]),
+            TrainSettings(**training),
             seed=seed,
-            device=self.device,
+            device=self._device,
             progress=f"backbone {component.name}",
-            threads=self.threads,
+            threads=self._threads,
         )
-        backbone = Backbone(module, task.kind, task.window if series else None, outputs, history)
+        backbone = Network(module, task.kind, task.window if series else None, outputs, history)
         save_backbone(backbone, path)
         return backbone
 
     def _samples(self, rows: np.ndarray, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
-        task = self.task
+        task = self._task
         inputs, target = task.samples(task.X, task.y, rows)
         if outputs == "target":
             return inputs, target

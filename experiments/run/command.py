@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.base import command
 from experiments.base.errors import HarnessError
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import GROUPS, checked_line, choices_of, config_folders, explained
 from experiments.data import chosen
+from experiments.run.bench import Bench, dataset_of
+from experiments.run.loop import execute
 from experiments.run.outcome import write_outcome
-from experiments.run.trial import Run, dataset_of
 from experiments.store.cell import Cell
 from experiments.store.files import Store
 
@@ -52,7 +52,6 @@ Options (override with KEY=VALUE; `--cfg job` shows the values in force)
   --cfg job            print the configuration and stop
   --config-dir PATH    a folder with further members of the groups, such as PATH/denoiser/halve.yaml
 """
-_exit_code = 0
 
 
 class CellsFailed(HarnessError):
@@ -65,47 +64,36 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0 if every cell is there, 1 if one failed or the input was bad, 130 after Ctrl-C.
+        0 if every cell is there, 1 if one failed, 2 for a wrong call, 130 after Ctrl-C.
     """
-    global _exit_code
-    _exit_code = 0
     arguments = sys.argv[1:] if argv is None else argv
+    return command.run(lambda: _main(arguments), interrupted=command.STORED)
+
+
+def _main(arguments: Sequence[str]) -> None:
+    if not (CONF / "config.yaml").is_file():
+        raise HarnessError(
+            f"no configuration in {CONF}: the harness runs from a checkout of the project, which holds conf/"
+        )
+    if command.asks_for_help(arguments):
+        print(help_text(arguments), end="")
+        return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # it then raises, where it would print and exit
+    sys.argv = [sys.argv[0], *checked_line(arguments)]
+    register()
     try:
-        if not (CONF / "config.yaml").is_file():
-            raise HarnessError(
-                f"no configuration in {CONF}: the harness runs from a checkout of the project, which holds conf/"
-            )
-        if {"-h", "--help"} & set(arguments):
-            print(help_text(arguments), end="")
-            return 0
-        sys.argv = [sys.argv[0], *checked_line(arguments)]
-        register()
-        try:
-            _hydra_main()
-        except (HydraException, OmegaConfBaseException) as error:
-            raise explained(error, arguments) from error
-    except HarnessError as error:
-        if not _exit_code:  # a run of a sweep has told it already
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. Finished cells are stored; the same command goes on from there.", file=sys.stderr)
-        return 130
-    return _exit_code
+        _hydra_main()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explained(error, arguments) from error
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _hydra_main(node: DictConfig) -> None:
-    global _exit_code
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         run_once(as_config(node))
     except HarnessError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        _exit_code = 1
-        if sweep:
-            raise  # the launcher may run this in another process, where the exit code is lost
+        command.tell(error)  # every run of a sweep tells its own: Hydra hands on the first alone
+        raise
 
 
 def run_once(config: Config) -> None:
@@ -122,9 +110,9 @@ def run_once(config: Config) -> None:
     dataset = dataset_of(config)  # a table that cannot be used leaves nothing behind
     print(*chosen.told(dataset, config.profile), sep="\n", flush=True)
     store = Store(Path(config.results_dir) / config.campaign)
-    run = Run(config, store, load=lambda _: dataset)
-    cells = run.execute()
-    write_outcome(run, cells)
+    bench = Bench(config, store, load=lambda _: dataset)
+    cells = execute(bench)
+    write_outcome(bench, cells)
     failed = [cell for cell in cells if cell.status in ("failed", "timeout")]
     if failed:
         raise CellsFailed(

@@ -12,14 +12,14 @@ import numpy as np
 from experiments.data.task import Task
 from experiments.report import Row, error_tables, methods_of, plain, run_tables
 from experiments.report.figures import Refined, draw_overlay, save
-from experiments.run.trial import Run
+from experiments.run.bench import Bench
 from experiments.store.cell import Cell
 from experiments.store.files import write_atomically, writing
 
 
-def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
+def write_outcome(bench: Bench, cells: Sequence[Cell]) -> None:
     """Print the tables of a run and write them, those of the errors and the figure, beside its cells."""
-    folder = run.store.root / "outcomes" / _folder(run)
+    folder = bench.store.root / "outcomes" / _folder(bench)
     shown = run_tables(cells)
     written: list[Path] = []
     for table in shown:
@@ -29,45 +29,45 @@ def write_outcome(run: Run, cells: Sequence[Cell]) -> None:
             path = folder / f"{table.name}.{suffix}"
             write_atomically(path, text.encode())
             written.append(path)
-    if run.config.figure:
-        written += _draw(run, cells, folder)
+    if bench.config.figure:
+        written += _draw(bench, cells, folder)
     finished = sum(cell.status == "ok" for cell in cells)
     print(
-        f"{len(cells)} cells ({run.computed} computed now, {finished} finished) in {run.store.root / 'cells'}"
+        f"{len(cells)} cells ({bench.computed} computed now, {finished} finished) in {bench.store.root / 'cells'}"
     )
     print(f"Tables and figure in {folder}: {', '.join(path.name for path in written)}")
 
 
-def _folder(run: Run) -> str:
-    spec = run.spec
+def _folder(bench: Bench) -> str:
+    spec = bench.spec
     noise = spec["noise"] if spec["noise"] == "none" else f"{spec['noise']}_{spec['sigma']:g}"
-    return f"{spec['dataset']}_{noise}_{run.config.profile.name}"
+    return f"{spec['dataset']}_{noise}_{bench.config.profile.name}"
 
 
-def _draw(run: Run, cells: Sequence[Cell], folder: Path) -> list[Path]:
+def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> list[Path]:
     """What each method made of the data: one figure per protocol, drawn anew if it is not one of these cells.
 
     Beside it lie their keys.
     """
     paths: list[Path] = []
-    for protocol in run.config.protocol:
+    for protocol in bench.config.protocol:
         shown = _labelled(cells, protocol)
         stem = folder / f"denoised_{protocol}"
         *drawn, keys = (folder / f"{stem.name}{suffix}" for suffix in (".png", ".pdf", ".keys"))
         listed = "".join(f"{cell.key} {row}\n" for row, cell in shown.items())
-        known = not run.computed and keys.is_file() and keys.read_text() == listed
+        known = not bench.computed and keys.is_file() and keys.read_text() == listed
         if known and all(path.is_file() for path in drawn):
             paths += drawn
             continue
         refined: dict[Row, tuple[np.ndarray, np.ndarray]] = {}
         for row, cell in shown.items():
-            if arrays := run.store.load_arrays(cell.key):
+            if arrays := bench.store.load_arrays(cell.key):
                 refined[row] = (arrays["X"], arrays["y"])
         with writing(stem):
             for path in (keys, *drawn):
                 path.unlink(missing_ok=True)  # of other cells
             if refined:
-                paths += run_figure(run.task(protocol, 0), refined, protocol, stem)
+                paths += run_figure(bench.task(protocol, 0), refined, protocol, stem)
                 write_atomically(keys, listed.encode())
     return paths
 

@@ -19,7 +19,7 @@ from experiments.data.task import Task
 
 
 @dataclass(frozen=True)
-class Refined:
+class RefinedData:
     """What a denoiser made of a task's rows; rows that it must not touch are NaN, so that using them shows.
 
     Attributes
@@ -61,18 +61,18 @@ class Refinement:
     peak_mb: float = field(default=0.0, init=False)
     info: dict[str, Any] = field(default_factory=dict, init=False)
 
-    def under(self, protocol: str) -> Refined:
+    def under(self, protocol: str) -> RefinedData:
         """Refine as the protocol says."""
         return {"paper": self._paper, "deployable": self._deployable}[protocol]()
 
-    def _paper(self) -> Refined:
+    def _paper(self) -> RefinedData:
         X, y = self.task.X, self._target(slice(None))
         denoiser = self._fit(X, y, self.task.split.train)
         out = self._denoise(denoiser, X, y)
         self.info = dict(out.info)
-        return Refined(out.X, self._refined_target(out))
+        return RefinedData(out.X, self._refined_target(out))
 
-    def _deployable(self) -> Refined:
+    def _deployable(self) -> RefinedData:
         task, train, both = self.task, self.task.split.train, self.task.fit_rows
         joint = self._fit(task.X[train], self._target(train))
         out = self._denoise(joint, task.X[both], self._target(both))
@@ -87,7 +87,7 @@ class Refinement:
             X[both] = self._denoise(alone, task.X[both], None).X
             X_test = np.full_like(task.X, np.nan)
             X_test[task.split.test] = self._denoise(alone, task.X[task.split.test], None).X
-        return Refined(X, y, X_test)
+        return RefinedData(X, y, X_test)
 
     def _target(self, rows: Any) -> np.ndarray | None:
         """The target handed over beside the features; in a series it is one of their columns."""
@@ -137,7 +137,7 @@ def variants(protocol: str, sigma: float, *, test_form: bool) -> list[str]:
     return [*(["clean"] if sigma else []), "noisy", *(["denoised"] if test_form else [])]
 
 
-def scored_on(task: Task, refined: Refined, protocol: str, variant: str) -> tuple[np.ndarray, np.ndarray]:
+def scored_on(task: Task, refined: RefinedData, protocol: str, variant: str) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets of the test part."""
     if protocol == "paper":
         return task.samples(refined.X, refined.y, task.split.test)

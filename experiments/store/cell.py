@@ -7,8 +7,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib import metadata
 from typing import Any, Literal, Self
 
 from experiments.base.errors import HarnessError
@@ -127,40 +125,6 @@ def _sum_fits(text: str, stated: str, record: Mapping[str, Any]) -> bool:
     if hashlib.sha256(text.replace(line, "", 1).encode()).hexdigest()[:16] == stated:
         return True
     return _sum(record) == stated
-
-
-def versions_of(*packages: str) -> dict[str, str]:
-    """Versions of the distributions that hold the given packages, NumPy's and our own with them.
-
-    Parameters
-    ----------
-    *packages : str
-        Names to import, such as ``"sklearn"``; of a dotted path the first part counts.
-
-    Returns
-    -------
-    versions : dict
-        Distribution to version, without the local part (``+cpu``), which names a build and not a version.
-    """
-    modules = {"numpy", *(package.partition(".")[0] for package in packages)}
-    modules.discard("builtins")
-    if modules & {"denograd", "baselines", "experiments"}:
-        modules = (modules - {"denograd", "baselines", "experiments"}) | {"denograd", "torch"}
-    versions = {}
-    for module in sorted(modules):
-        for distribution in _distributions().get(module, ()):
-            versions[distribution] = _version(distribution)
-    return versions
-
-
-@cache
-def _version(distribution: str) -> str:
-    return metadata.version(distribution).partition("+")[0]
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return {module: sorted(set(names)) for module, names in metadata.packages_distributions().items()}
 
 
 def _plain(value: Any) -> Any:

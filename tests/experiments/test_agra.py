@@ -96,7 +96,7 @@ TUNED = dict.fromkeys(agra.TUNED, POINT)
         (["--tuned", "absent.json"], None, "absent.json cannot be read: No such file"),
         (["tuned=f.json"], "{", "f.json is no JSON"),
         (["tuned=f.json"], "[]", "must map settings, such as 'uniform 20%'"),
-        (["tuned=f.json"], '{"unifrm 20%": {}}', "Did you mean 'uniform 20%'"),
+        (["tuned=f.json"], '{"unifrm 20%": {}}', "Did you mean uniform 20%"),
         (["tuned=f.json"], '{"uniform 20%": {"F1": {}}}', "needs exactly plain, cross-entropy, F1"),
         (
             ["tuned=f.json"],

@@ -240,7 +240,7 @@ def test_bad_arguments(publish, tmp_path, capsys):
     publish(GOOD)
     assert fetch.main(["my_dat"]) == 2
     assert fetch.main([]) == 2
-    assert "'my_data'" in capsys.readouterr().err
+    assert "my_data" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert fetch.main(["my_data", "--data-dir", str(tmp_path / "file")]) == 1
     assert "cannot write" in capsys.readouterr().err

@@ -149,7 +149,7 @@ def test_a_failed_trial_is_no_value(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["hparams_search=denogad"], "Did you mean 'denograd'"),
+        (["hparams_search=denogad"], "Did you mean denograd"),
         (["trials=many"], "trials is a whole number above 0, got 'many'"),
         (["datset=ett"], "Did you mean dataset"),
         (["regressor=ridg"], "Did you mean ridge"),
@@ -157,7 +157,7 @@ def test_a_failed_trial_is_no_value(tmp_path, monkeypatch):
 )
 def test_bad_words(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert hparams.main(arguments) == 1
+    assert hparams.main(arguments) == 2
     assert message in capsys.readouterr().err
 
 

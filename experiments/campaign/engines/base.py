@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from experiments.base.errors import HarnessError
+from experiments.base.errors import WrongCall
 from experiments.campaign.engines.unit import Report, Unit
 
 
@@ -27,7 +27,7 @@ class Engine(Protocol):
         ...
 
 
-class EngineUnusable(HarnessError):
+class EngineUnusable(WrongCall):
     """An engine that cannot do what is asked of it."""
 
 

@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from experiments.base.resources import resident_mb
 from experiments.config.schema import Config, DatasetConf
 from experiments.data.dataset import Dataset
-from experiments.run import trial
-from experiments.run.trial import Run, Trial
+from experiments.run.bench import Bench
+from experiments.run.bench import dataset_of as read_dataset
+from experiments.run.trial import Trial
 from experiments.store.claims import claimed
 from experiments.store.files import Store
 
@@ -66,11 +67,11 @@ class Unit:
     def claim(self) -> Path:
         return self.store_root / "claims" / self.name
 
-    def trial(self, run: Run) -> Trial:
+    def trial(self, bench: Bench) -> Trial:
         """The trial in a run of this unit's configuration."""
-        for denoiser, backbone in run.pairs:
+        for denoiser, backbone in bench.pairs:
             if (denoiser.name, backbone.name if backbone else None) == (self.denoiser, self.backbone):
-                return Trial(run, self.protocol, self.repetition, denoiser, backbone)
+                return Trial(bench, self.protocol, self.repetition, denoiser, backbone)
         raise LookupError(f"the run has no denoiser {self.denoiser} with backbone {self.backbone}")
 
 
@@ -108,21 +109,21 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
         None in a process that must survive: then nothing can stop the unit.
     """
     report, start = Report(), time.monotonic()
-    run = _run_of(unit.config)
-    run.log = report.lines.append
+    bench = _bench_of(unit.config)
+    bench.log = report.lines.append
     with claimed(unit.claim, unit.label) as claim:
         if claim is None:
             return Report(busy=True)
         _keep_to(unit.config.threads)
         with _guarded(claim, limits) if limits else contextlib.nullcontext():
-            trial = unit.trial(run)
-            computed = run.computed
+            trial = unit.trial(bench)
+            computed = bench.computed
             denoised = trial.denoised()
             if unit.regressor is None:
-                if denoised.status == "ok" and run.computed == computed:
+                if denoised.status == "ok" and bench.computed == computed:
                     _ = trial.refined  # the cell was there and its arrays were not: they are wanted
             elif denoised.status == "ok":
-                [regressor] = [r for r in run.regressors if r.name == unit.regressor]
+                [regressor] = [r for r in bench.regressors if r.name == unit.regressor]
                 for _ in trial.scored(regressor, denoised):
                     pass
     del trial, denoised
@@ -130,14 +131,14 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
     return report
 
 
-_runs: list[Run] = []
+_benches: list[Bench] = []
 
 
-def _run_of(config: Config) -> Run:
-    """A run with this configuration; the last one is kept, and its dataset and task with it."""
-    if not _runs or _runs[0].config != config:
-        _runs[:] = [Run(config, Store(Path(config.results_dir) / config.campaign), load=dataset_of)]
-    return _runs[0]
+def _bench_of(config: Config) -> Bench:
+    """A bench with this configuration; the last one is kept, and its dataset and task with it."""
+    if not _benches or _benches[0].config != config:
+        _benches[:] = [Bench(config, Store(Path(config.results_dir) / config.campaign), load=dataset_of)]
+    return _benches[0]
 
 
 _datasets: list[tuple[tuple[DatasetConf, str | None], Dataset]] = []
@@ -147,7 +148,7 @@ def dataset_of(config: Config) -> Dataset:
     """A configuration's dataset; the last one is kept."""
     wanted = (config.dataset, config.data_dir)
     if not _datasets or _datasets[0][0] != wanted:
-        _datasets[:] = [(wanted, trial.dataset_of(config))]
+        _datasets[:] = [(wanted, read_dataset(config))]
     return _datasets[0][1]
 
 

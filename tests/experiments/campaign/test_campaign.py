@@ -16,7 +16,8 @@ from experiments.campaign.drive import Progress, drive
 from experiments.campaign.engines.base import SerialConf
 from experiments.campaign.engines.serial import Serial
 from experiments.campaign.plan import Item, Timings, duration, plan
-from experiments.run.trial import Run
+from experiments.run.bench import Bench
+from experiments.run.loop import execute, trials
 from experiments.store.claims import claimed, last_words, running
 from experiments.store.files import Store
 
@@ -44,11 +45,11 @@ def test_a_campaign_computes_what_single_runs_compute(tmp_path, capsys):
     for config in configurations(
         "demo", ["denoiser=[identity,pca]", "regressor=[ridge]", f"results_dir={tmp_path}"]
     ):
-        run = Run(config, Store(tmp_path / "demo"))
-        run.execute()
+        run = Bench(config, Store(tmp_path / "demo"))
+        execute(run)
         assert run.computed == 0, "a run finds everything in the campaign's store"
-    alone = Run(config, Store(tmp_path / "alone"))
-    for cell in alone.execute():
+    alone = Bench(config, Store(tmp_path / "alone"))
+    for cell in execute(alone):
         stored = cells(tmp_path)[cell.key]
         assert json.dumps(cell.metrics, sort_keys=True) == json.dumps(stored.metrics, sort_keys=True)
 
@@ -77,8 +78,8 @@ def test_what_was_skipped_is_computed_once_it_is_possible(tmp_path, monkeypatch,
     assert {cell for cell, status in states().items() if status == "skipped"} == skipped
     capsys.readouterr()
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "record", None)
-        patch.setattr(Run, "dataset", property(lambda self: self.load(self.config)))
+        patch.setattr(Bench, "record", None)
+        patch.setattr(Bench, "dataset", property(lambda self: self.load(self.config)))
         assert call(tmp_path, *arguments) == 0
     assert "0 to do in 0 units" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in before} == before
@@ -170,12 +171,12 @@ def test_cheap_units_come_first_and_measured_ones_are_known(tmp_path, capsys):
 def test_times_are_scaled_by_rows_and_epochs(tmp_path):
     small = [*SMALL[:3], "denoiser=[identity,dae]", "regressor=[ridge]", f"results_dir={tmp_path}"]
     [config] = configurations("demo", small)
-    known = Run(config, Store(tmp_path / "demo")).execute()
+    known = execute(Bench(config, Store(tmp_path / "demo")))
     timings = Timings(known)
 
     def seconds(*overrides):
         [config] = configurations("demo", [*small, *overrides])
-        [trial] = [t for t in Run(config, Store(tmp_path / "demo")).trials() if t.denoiser.name == "dae"]
+        [trial] = [t for t in trials(Bench(config, Store(tmp_path / "demo"))) if t.denoiser.name == "dae"]
         return timings.of(trial, None, 1)
 
     base, measured = seconds()
@@ -313,7 +314,7 @@ def test_every_campaign_composes_and_its_components_exist(name):
         signature = (config.dataset.kind, *config.denoiser, *config.regressor, *config.backbone)
         if signature not in seen:  # building them is what takes time
             seen.add(signature)
-            run = Run(config, Store("nowhere", read_only=True))
+            run = Bench(config, Store("nowhere", read_only=True))
             assert run.pairs
             assert run.regressors
 

@@ -105,7 +105,7 @@ def test_regressors_build(name):
         except components.BadConfig:
             continue
         for component in chosen:
-            assert hasattr(component.make_estimator(seed=1, device="cpu"), "predict")
+            assert hasattr(component.make(seed=1, device="cpu"), "predict")
             built += 1
     assert built
 

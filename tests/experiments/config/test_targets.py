@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from experiments.config.targets import BadTarget, build, resolve, resolve_function
+from experiments.config.components import Component
+from experiments.config.targets import MOVED, BadTarget, build, resolve, resolve_function
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_package_is_opened_by_name(tmp_path, monkeypatch):
 
 
 def test_building_gives_the_parameters_on():
-    layer = build({"_target_": "torch.nn.Linear", "in_features": 2}, where="x", out_features=3)
+    layer = build({"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}, where="x")
     assert isinstance(layer, torch.nn.Linear)
     assert layer.out_features == 3
 
@@ -91,3 +92,45 @@ def test_a_function_comes_from_an_opened_package_alone(tmp_path, monkeypatch):
         resolve_function("shop.inner.load", ["shop"])
     with pytest.raises(BadTarget, match="allow_targets"):
         resolve_function("os.system", ["shop"])
+
+
+def test_a_class_that_has_moved_is_found_and_its_new_place_named_once(capsys):
+    for old, new in MOVED.items():
+        assert resolve(old) is resolve(new)
+        assert resolve(old) is resolve(new)
+        assert capsys.readouterr().err == f"_target_ {old} has moved: write {new}\n"
+
+
+class Curious:
+    """Has every parameter that a run knows something for."""
+
+    def __init__(self, alpha=1.0, *, seed=None, random_state=None, device=None, threads=None, n_jobs=None):
+        self.got = {
+            "seed": seed,
+            "random_state": random_state,
+            "device": device,
+            "threads": threads,
+            "n_jobs": n_jobs,
+        }
+
+    def skip(self, problem): ...
+    def fit(self, X): ...
+    def denoise(self, X): ...
+
+
+class Shy(Curious):
+    """Has none."""
+
+    def __init__(self, alpha=1.0):
+        super().__init__()
+
+
+def component(cls, **params):
+    module, allow = cls.__module__, (cls.__module__.partition(".")[0],)
+    return Component("x", f"{module}.{cls.__name__}", params, "denoiser.x", allow)
+
+
+def test_any_class_gets_seed_device_and_threads_if_its_constructor_names_them():
+    made = component(Curious, seed=7, n_jobs=None).make(seed=3, device="cpu", threads=2)
+    assert made.got == {"seed": 7, "random_state": 3, "device": "cpu", "threads": 2, "n_jobs": 2}
+    assert set(component(Shy).make(seed=3, device="cpu", threads=2).got.values()) == {None}

@@ -165,7 +165,7 @@ def test_constant_and_empty_columns_are_noted():
 @pytest.mark.parametrize(
     ("table", "how", "message"),
     [
-        (frame(), {"target": "yy"}, "no column for dataset.target in 'mine': 'yy'. Did you mean 'y'"),
+        (frame(), {"target": "yy"}, "no column for dataset.target in 'mine': 'yy'. Did you mean y?"),
         (frame(), {"drop": ("aa",)}, "dataset.drop"),
         (frame(), {"time": "t", "kind": "series"}, "dataset.time"),
         (frame(), {"drop": ("y",)}, "is the target"),
@@ -192,7 +192,7 @@ def test_settings_outside_their_values_are_refused(how):
 
 
 def test_a_missing_file_is_answered_with_the_near_ones(csv):
-    with pytest.raises(DatasetMissing, match=r"no file mnie\.csv in .* Did you mean 'mine\.csv'"):
+    with pytest.raises(DatasetMissing, match=r"no file mnie\.csv in .* Did you mean mine\.csv"):
         files.find(csv.with_name("mnie.csv"))
 
 

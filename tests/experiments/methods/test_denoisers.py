@@ -11,13 +11,16 @@ from denograd import refine
 from experiments.base.errors import DatasetMissing
 from experiments.base.paths import CONF
 from experiments.config.schema import as_config, register
-from experiments.methods import denograd as denoisers
-from experiments.methods.denograd import DenoGradMap, DenoGradMapForecast, DenoGradRule, trailing_mean
+from experiments.methods import map as denoisers
+from experiments.methods.map import DenoGradMap, DenoGradMapForecast, trailing_mean
+from experiments.methods.rules import DenoGradRule
 from experiments.models.dlinear import DLinear
 from experiments.models.mlp import MLP
-from experiments.models.training import Backbone, History
+from experiments.models.training import History, Network
+from experiments.run.backbones import Trained
+from experiments.run.bench import Bench
+from experiments.run.loop import execute, trials
 from experiments.run.protocols import Refinement
-from experiments.run.trial import Run
 from experiments.store.files import Store
 
 
@@ -32,7 +35,7 @@ def run_of(tmp_path, *overrides):
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = as_config(compose("config", overrides=["profile=smoke", "regressor=[ridge]", *overrides]))
-    return Run(config, Store(tmp_path / "campaign"))
+    return Bench(config, Store(tmp_path / "campaign"))
 
 
 @pytest.mark.parametrize("solver", ["one_step", "lbfgs"])
@@ -90,9 +93,9 @@ def test_published_rules_move_what_they_are_told(refine, moves):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = MLP(n_features=2, outputs=1, hidden=[8]).eval()
-    backbone = Backbone(module, "tabular", None, "target", History())
+    backbone = Network(module, "tabular", None, "target", History())
     _, noisy = waves(80)
-    problem = Problem("tabular", backbone=lambda: backbone)
+    problem = Problem("tabular", backbone=lambda outputs: backbone)
     method = DenoGradRule("fixed", refine, nrr=0.05, max_epochs=3).fit(
         noisy[:, 1:], noisy[:, 0], problem=problem
     )
@@ -108,9 +111,9 @@ def test_released_parameters_reach_the_rule(rule, parameters):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = DLinear(window=6, n_features=3, outputs=1).eval()
-    backbone = Backbone(module, "series", 6, "target", History())
+    backbone = Network(module, "series", 6, "target", History())
     _, noisy = waves(80)
-    problem = Problem("series", window=6, backbone=lambda: backbone)
+    problem = Problem("series", window=6, backbone=lambda outputs: backbone)
     plain, other = (
         DenoGradRule(rule, max_epochs=5, **given).fit(noisy, problem=problem).denoise(noisy)
         for given in ({}, parameters)
@@ -131,7 +134,7 @@ def test_rows_that_were_hit_are_found(tmp_path):
         "noise.sigma=0.5",
         "denoiser=[identity,denograd_map,residual]",
     )
-    found = {c.spec["denoiser"]: c.metrics["auroc"] for c in run.execute() if c.stage == "denoise"}
+    found = {c.spec["denoiser"]: c.metrics["auroc"] for c in execute(run) if c.stage == "denoise"}
     assert found["denograd_map"] > 0.95
     assert found["identity"] == 0.5
 
@@ -145,7 +148,7 @@ def test_a_forecasting_backbone_gives_map_a_causal_form(tmp_path):
         "profile.backbone_epochs=20",
         "denoiser=[identity,denograd_map_forecast]",
     )
-    cells = [c for c in run.execute() if c.spec["denoiser"] == "denograd_map_forecast"]
+    cells = [c for c in execute(run) if c.spec["denoiser"] == "denograd_map_forecast"]
     assert {c.status for c in cells} == {"ok"}, [c.reason for c in cells]
     assert "denoised" in {c.spec.get("variant") for c in cells if c.spec["protocol"] == "deployable"}
     assert all(c.metrics["recovery"] > 0 for c in cells if c.stage == "denoise")
@@ -181,16 +184,13 @@ class LastStep(torch.nn.Module):
 
 def lagging(valid_mse):
     """What the harness hands over: a backbone for all channels, and its error on the validation part."""
-    backbone = Backbone(LastStep(), "series", 6, "all", History())
+    known = np.asarray(valid_mse)
 
-    class Provider:
-        def __call__(self, outputs):
-            return backbone
+    class Backbone(Trained):
+        valid_mse = known
 
-        def valid_mse(self, outputs):
-            return np.asarray(valid_mse)
-
-    return Provider()
+    backbone = Backbone(Network(LastStep(), "series", 6, "all", History()), valid=None)
+    return lambda outputs: backbone
 
 
 def drifting(n=1600, sigma=0.05, seed=0):
@@ -226,7 +226,7 @@ def test_forecasts_do_no_harm_on_stock_prices(tmp_path):
         task = run.task("deployable", 0)
     except DatasetMissing:
         pytest.skip("needs microsoft_stock: name its folder in DENOGRAD_DATA")
-    trial = list(run.trials())[-1]
+    trial = list(trials(run))[-1]
     trial.denoised()
     rows = task.split.test
     refined, noise = trial.refined.X_test[rows] - task.clean_X[rows], task.X[rows] - task.clean_X[rows]
@@ -293,7 +293,7 @@ def test_map_is_told_the_level_that_lost_values_reached(tmp_path, monkeypatch):
         "denoiser.denograd_map.solver=one_step",
         "denoiser=[identity,denograd_map]",
     )
-    found = {c.spec["denoiser"]: c for c in run.execute() if c.stage == "denoise"}
+    found = {c.spec["denoiser"]: c for c in execute(run) if c.stage == "denoise"}
     level = found["identity"].info["noise_level"]
     assert level["asked"] == 0.2
     assert level["least"] <= level["target"] < 0.1 < level["most"] <= 0.25
@@ -308,7 +308,7 @@ def test_levels_of_gaussian_noise_are_the_stated_one(tmp_path, monkeypatch):
     )
     told = []
     monkeypatch.setattr(Identity, "skip", lambda self, problem: told.append(problem))
-    level = next(run.trials()).denoised().info["noise_level"]
+    level = next(trials(run)).denoised().info["noise_level"]
     assert (told[0].sigma, told[0].sigma_target, told[0].levels) == (None, 0.2, None)
     assert level["least"] == level["most"] == level["target"] == pytest.approx(0.2, rel=0.1)
 
@@ -343,7 +343,7 @@ def test_any_backbone_drives_map(tmp_path, dataset, backbone):
         "profile.backbone_epochs=20",
         "denoiser=[identity,denograd_map_backbone]",
     )
-    cells = [c for c in run.execute() if c.spec["denoiser"] == "denograd_map_backbone"]
+    cells = [c for c in execute(run) if c.spec["denoiser"] == "denograd_map_backbone"]
     assert {c.status for c in cells} == {"ok"}, [c.reason for c in cells]
     assert {c.spec["backbone"] for c in cells} == {backbone}
     assert all(c.metrics["recovery"] > 0 for c in cells if c.stage == "denoise")
@@ -351,7 +351,7 @@ def test_any_backbone_drives_map(tmp_path, dataset, backbone):
 
 def test_a_level_that_cannot_be_estimated_skips_the_cell(tmp_path, monkeypatch):
     monkeypatch.setattr("denograd.map.noise_level.UNPREDICTED", 0.0)
-    cells = run_of(tmp_path, "dataset=diabetes", "denoiser=[identity,denograd_map_est]").execute()
+    cells = execute(run_of(tmp_path, "dataset=diabetes", "denoiser=[identity,denograd_map_est]"))
     mine = [c for c in cells if c.spec["denoiser"] == "denograd_map_est"]
     assert [(c.stage, c.status) for c in mine] == [("denoise", "skipped")] * 2
     assert "no column that the others predict" in mine[0].reason

@@ -348,7 +348,7 @@ def test_tabpfn_draws_its_rows_by_the_seed(checkpoint, monkeypatch):
 def test_threads_of_the_run_are_xgboosts_jobs_and_no_part_of_what_it_is():
     node = dict(ZOO["xgboost"]["estimator"])
     component = Component("xgboost", node.pop("_target_"), node, "regressor.xgboost")
-    assert component.make_estimator(0, "cpu", threads=2).n_jobs == 2
+    assert component.make(seed=0, threads=2).n_jobs == 2
     chosen = replace(component, params={**node, "n_jobs": 3})
-    assert chosen.make_estimator(0, "cpu", threads=2).n_jobs == 3
+    assert chosen.make(seed=0, threads=2).n_jobs == 3
     assert chosen.identity == component.identity

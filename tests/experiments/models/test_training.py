@@ -12,9 +12,9 @@ from torch import nn
 from experiments.models.lstm import LSTM
 from experiments.models.mlp import MLP
 from experiments.models.training import (
-    Backbone,
     BackboneUnreadable,
     History,
+    Network,
     TrainSettings,
     build_network,
     load_backbone,
@@ -207,7 +207,7 @@ def test_a_failure_leaves_the_module_usable():
 @pytest.fixture
 def stored(tmp_path):
     module = build_network(MLP, seed=5, n_features=3, hidden=[8])
-    backbone = Backbone(module, "tabular", None, "target", History([1.0], [2.0], 1, 0.5))
+    backbone = Network(module, "tabular", None, "target", History([1.0], [2.0], 1, 0.5))
     save_backbone(backbone, tmp_path / "deep" / "net.pt")
     return backbone, tmp_path / "deep" / "net.pt"
 

@@ -259,7 +259,7 @@ def test_an_archive_that_cannot_be_read_is_refused(tmp_path, capsys, damage):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["campain=first"], "Did you mean 'campaign'?"),
+        (["campain=first"], "Did you mean campaign?"),
         (["first"], "'first' is no KEY=VALUE"),
         (["campaign=x", "figures=perhaps"], "figures is true or false, got 'perhaps'"),
         (["campaign=nowhere"], "there is no campaign in"),

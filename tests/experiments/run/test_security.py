@@ -65,7 +65,7 @@ def test_a_command_line_cannot_run_code(tmp_path, extra, capsys):
     proof, results = tmp_path / "proof", tmp_path / "results"
     extra = [argument.replace("PROOF", str(proof)) for argument in extra]
     small = SMALL[:2] + SMALL[3:] if extra[-1].startswith("denoiser=") else SMALL
-    assert run([*small, f"results_dir={results}", "figure=false", *extra]) == 1
+    assert run([*small, f"results_dir={results}", "figure=false", *extra]) == 2
     assert not proof.exists()
     assert "BadTarget" in capsys.readouterr().err
 
@@ -92,7 +92,7 @@ def test_no_name_leads_out_of_the_results_folder(tmp_path, argument, capsys):
         code = run([*SMALL, f"results_dir={folder}", argument])
     except SystemExit as stopped:  # Hydra's own way out
         code = stopped.code
-    assert code == 1
+    assert code == 2
     capsys.readouterr()
     outside = [
         p
@@ -105,14 +105,14 @@ def test_no_name_leads_out_of_the_results_folder(tmp_path, argument, capsys):
 
 @pytest.mark.parametrize("name", ["../demo", "/etc/passwd", "..", "demo/../demo", "demo.yaml"])
 def test_a_campaign_is_a_name_and_no_path(tmp_path, name, capsys):
-    assert campaign([f"+campaign={name}", f"results_dir={tmp_path}"]) == 1
+    assert campaign([f"+campaign={name}", f"results_dir={tmp_path}"]) == 2
     assert "there is no campaign" in capsys.readouterr().err
     assert everything(tmp_path) == []
 
 
 def test_a_campaign_cannot_be_sent_to_another_store(tmp_path, capsys):
     overrides = ["dataset=diabetes", "denoiser=[identity]", "regressor=[ridge]", "dataset.name=../../escaped"]
-    assert campaign(["+campaign=demo", f"results_dir={tmp_path / 'results'}", *overrides]) == 1
+    assert campaign(["+campaign=demo", f"results_dir={tmp_path / 'results'}", *overrides]) == 2
     assert "escaped" in capsys.readouterr().err
     assert not [p for p in everything(tmp_path) if "escaped" in p]
 
@@ -145,7 +145,7 @@ def test_hydra_itself_is_out_of_reach(tmp_path, monkeypatch, word, sweep, capsys
     monkeypatch.chdir(tmp_path)
     proof = tmp_path / "proof"
     assert (
-        run([*sweep, *SMALL, f"results_dir={tmp_path / 'results'}", word.replace("PROOF", str(proof))]) == 1
+        run([*sweep, *SMALL, f"results_dir={tmp_path / 'results'}", word.replace("PROOF", str(proof))]) == 2
     )
     assert "Traceback" not in capsys.readouterr().err
     assert everything(tmp_path) == []
@@ -167,14 +167,14 @@ def test_a_file_of_ones_own_may_not_configure_hydra(tmp_path, name, text, capsys
     path.parent.mkdir(parents=True)
     path.write_text(text)
     for word in ("--config-dir={}", "-cd={}", "hydra.searchpath=[{}]", "hydra.searchpath=['file://{}']"):
-        assert run([word.format(tmp_path / "conf"), f"results_dir={tmp_path / 'results'}", *SMALL]) == 1
+        assert run([word.format(tmp_path / "conf"), f"results_dir={tmp_path / 'results'}", *SMALL]) == 2
         assert "configures Hydra itself" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize("name", ["../out", "/tmp/out", "..", ""])
 def test_a_report_stays_in_the_results_folder(tmp_path, name, capsys):
-    assert report([f"campaign={name}", f"results_dir={tmp_path / 'results'}"]) == 1
+    assert report([f"campaign={name}", f"results_dir={tmp_path / 'results'}"]) == 2
     assert "plain name" in capsys.readouterr().err
     assert everything(tmp_path) == []
 

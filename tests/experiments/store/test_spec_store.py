@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.base.code import versions_of
 from experiments.base.seeds import seed_of
-from experiments.store.cell import SCHEMA, Cell, SchemaMismatch, key_of, versions_of
+from experiments.store.cell import SCHEMA, Cell, SchemaMismatch, key_of
 from experiments.store.files import Store, StoreError, write_atomically
 
 SPEC = {"stage": "denoise", "dataset": "made_up", "sigma": 0.05, "params": {"a": [1, 2], "b": None}}

@@ -1,4 +1,4 @@
-"""DenoGrad as the harness sees it: its rules behind the interface of every other denoiser."""
+"""DenoGrad's rule ``map`` behind the interface of every other denoiser, in three forms."""
 
 from __future__ import annotations
 
@@ -9,109 +9,17 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 from baselines.base import Array, Denoised, NotApplicable, Problem, stack, unstack
 from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, refine
 from denograd.map import LEAST_SHARE, Solver, one_step
-from experiments.data.splits import window_view
-from experiments.models.estimators import as_tensor
-from experiments.models.training import predict
 
 Refine = Literal["both", "features", "target"]
-Rule = Literal["fixed", "gauss_newton", "global"]
 Level = Literal["known", "blind_spot", "wavelet"]
 
 TRAILING = (401, 100)
 """Steps over which a forecast's recent squared error is averaged."""
-
-
-class DenoGradRule:
-    """One of the published update rules, driven by the pipeline's backbone.
-
-    The rule refines the rows it is given, features and target together, so it has no form for features alone
-    and none that spares the future of a series.
-
-    Parameters
-    ----------
-    rule : {"fixed", "gauss_newton", "global"}
-    refine : {"both", "features", "target"}
-        ``features`` holds the target during the run; ``target`` keeps only the target of the joint run.
-    nrr, nr_threshold, max_epochs, batch_size, lam, lr, eta_x, eta_y, tol
-        Parameters of the rule, see `denograd.DenoGrad.transform`; None leaves the rule's own default.
-    """
-
-    needs_backbone = True
-    features_only = False
-    causal = False
-    sequential = False
-
-    def __init__(
-        self,
-        rule: Rule = "fixed",
-        refine: Refine = "both",
-        nrr: float | None = None,
-        nr_threshold: float | None = None,
-        max_epochs: int | None = None,
-        batch_size: int | None = None,
-        lam: float | None = None,
-        lr: float | None = None,
-        eta_x: float | None = None,
-        eta_y: float | None = None,
-        tol: float | None = None,
-    ) -> None:
-        if refine not in get_args(Refine):
-            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
-        self.rule = rule
-        self.refine = refine
-        options: dict[str, Any] = {
-            "nrr": nrr,
-            "nr_threshold": nr_threshold,
-            "max_epochs": max_epochs,
-            "batch_size": batch_size,
-            "lam": lam,
-            "lr": lr,
-            "eta_x": eta_x,
-            "eta_y": eta_y,
-            "tol": tol,
-        }
-        self.options = {name: value for name, value in options.items() if value is not None}
-        self._problem: Problem | None = None
-
-    def skip(self, problem: Problem) -> str | None:
-        """The global rule is defined for series."""
-        if self.rule == "global" and problem.kind == "tabular":
-            return "the rule 'global' refines a series as one; a table has no windows that share values"
-        return None
-
-    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
-        """Take the trained backbone; the rule itself learns nothing."""
-        if problem.backbone is None:
-            raise ValueError("DenoGrad needs a trained backbone: problem.backbone is None")
-        self._problem = problem
-        self._backbone = problem.backbone()
-        return self
-
-    def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
-        """Refine the rows of `X`, and of `y` or, in a series, of channel 0 apart from the frame."""
-        if self._problem is None:
-            raise RuntimeError("fit the denoiser before it denoises")
-        if causal:
-            raise ValueError(f"the rule '{self.rule}' looks both ways: it has no causal pass")
-        series = self._problem.kind == "series"
-        target = X[:, 0].copy() if y is None else y
-        windows: dict[str, Any] = {"is_ts": True, "window_size": self._problem.window} if series else {}
-        method = DenoGrad(self._backbone.module, torch.nn.MSELoss()).fit(X, target, **windows)
-        refined_X, refined_y, _, _ = method.transform(
-            rule=self.rule,
-            denoise_y=self.refine != "features",
-            save_gradients=False,
-            **self.options,
-        )
-        return Denoised(
-            X.copy() if self.refine == "target" else refined_X,
-            refined_y.reshape(len(X)),
-            {"history": method.history_},
-        )
 
 
 class _Levelled:
@@ -355,16 +263,18 @@ class DenoGradMapForecast(_Levelled):
             raise ValueError("a forecasting backbone is needed: problem.backbone is None")
         self._problem = problem
         self._backbone = problem.backbone("all")
-        self._mse = problem.backbone.valid_mse("all")  # type: ignore[attr-defined]  # the harness's provider
         return self
 
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
         """Refine the steps of `X`; the first window has no forecast and stays."""
         X, window = stack(X, y), self._problem.window
-        residual = predict(self._backbone.module, as_tensor(window_view(X, window))).numpy() - X[window:]
-        variance = np.maximum.reduce(
-            [np.broadcast_to(self._mse, residual.shape), *(trailing_mean(residual**2, n) for n in TRAILING)]
-        )
+        # A forecast of every step from the window before it.
+        windows = sliding_window_view(X[:-1], window, axis=0).transpose(0, 2, 1)
+        residual = self._backbone.predict(windows) - X[window:]
+        # V(t): how far forecasts are off, now rather than when the backbone was trained.
+        mse = np.broadcast_to(self._backbone.valid_mse, residual.shape)
+        variance = np.maximum.reduce([mse, *(trailing_mean(residual**2, n) for n in TRAILING)])
+        # Of that sigma^2 is noise, the rest the backbone's own error.
         sigma = np.minimum(self._level(X.shape[1], True), np.sqrt((1 - LEAST_SHARE) * variance))
         scale = np.sqrt(np.maximum(variance - sigma**2, LEAST_SHARE * variance))
         refined = X.copy()

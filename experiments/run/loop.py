@@ -1,0 +1,46 @@
+"""All trials of a run, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from experiments.run.bench import Bench
+from experiments.run.protocols import variants
+from experiments.run.trial import Trial
+from experiments.store.cell import Cell
+
+
+def execute(bench: Bench) -> list[Cell]:
+    """Compute what is missing and return all cells of the run, the stored ones among them."""
+    torch.set_num_threads(bench.config.threads)
+    cells = []
+    with threadpool_limits(bench.config.threads), _progress(bench) as bar:
+        for trial in trials(bench):
+            bench.task(trial.protocol, trial.repetition)  # bad input shows here, before any cell
+            bar.set_postfix_str(f"{trial.protocol} {trial.denoiser.name}")
+            for cell in trial.cells():
+                cells.append(cell)
+                bar.update()
+    return cells
+
+
+def trials(bench: Bench) -> Iterator[Trial]:
+    """Every denoiser under every protocol and repetition."""
+    for repetition in range(bench.config.repetitions):
+        for protocol in bench.config.protocol:
+            for denoiser, backbone in bench.pairs:
+                yield Trial(bench, protocol, repetition, denoiser, backbone)
+
+
+def _progress(bench: Bench) -> tqdm:
+    config = bench.config
+    per_pair = sum(
+        1 + len(variants(p, bench.noise.sigma, test_form=True)) * len(bench.regressors)
+        for p in config.protocol
+    )
+    total = config.repetitions * len(bench.pairs) * per_pair
+    return tqdm(total=total, desc=config.dataset.name, unit="cell", disable=None, dynamic_ncols=True)

@@ -1,0 +1,118 @@
+"""A regressor on refined data: fitted on the train rows, scored on variants of the test part."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from experiments.base import metrics
+from experiments.base.code import versions_of
+from experiments.base.resources import Usage, measured
+from experiments.base.seeds import seed_of
+from experiments.config.components import Component
+from experiments.data.task import Task
+from experiments.run.bench import Bench, still_skipped
+from experiments.run.protocols import RefinedData, scored_on, variants
+from experiments.store.cell import Cell
+
+
+class Scorer:
+    """A regressor, fitted when first needed.
+
+    Parameters
+    ----------
+    bench : Bench
+    spec : dict
+        Of the denoiser's cell.
+    regressor : Component
+    """
+
+    def __init__(self, bench: Bench, spec: dict[str, Any], regressor: Component) -> None:
+        self.bench, self.regressor, self._spec = bench, regressor, spec
+        self._fitted: Usage | None = None
+
+    def specs(self, denoised: Cell) -> dict[str, dict[str, Any]]:
+        """The spec of each variant that the denoiser's cell allows."""
+        spec, test_form = self._spec, denoised.info["test_form"]
+        return {v: self.spec(v) for v in variants(spec["protocol"], spec["sigma"], test_form=test_form)}
+
+    def spec(self, variant: str) -> dict[str, Any]:
+        return {
+            **self._spec,
+            "stage": "score",
+            "regressor": self.regressor.name,
+            "regressor_params": self.regressor.identity,
+            "variant": variant,
+            "versions": {**self._spec["versions"], **versions_of(*self.regressor.packages)},
+        }
+
+    def stands(self, cell: Cell) -> bool:
+        """Whether a stored cell needs no further work: one that was skipped may be possible by now."""
+        skip = getattr(self._estimator, "skip", None) if cell.status == "skipped" else None
+        return skip is None or still_skipped(self.bench.store, cell, skip)
+
+    def score(self, variant: str, task: Task, refined: Callable[[], RefinedData]) -> dict[str, Any]:
+        """The fields of the variant's cell.
+
+        Parameters
+        ----------
+        variant : str
+        task : Task
+        refined : callable
+            Gives the refined data; called only where the regressor can run.
+        """
+        skip = getattr(self._estimator, "skip", None)
+        if skip and (reason := skip()):
+            return {"skipped": reason}
+        data = refined()
+        fitting = self._fit(task, data)
+        inputs, target = scored_on(task, data, self._spec["protocol"], variant)
+        with measured() as scoring, _quiet():
+            prediction = np.asarray(self._estimator.predict(self._shaped(inputs)), dtype=float).ravel()
+        return {
+            "metrics": metrics.score_metrics(
+                target, prediction, mean=task.target_mean, scale=task.target_scale
+            ),
+            "timings": {"fit_s": fitting.seconds, "score_s": scoring.seconds},
+            "memory": {"peak_mb": max(fitting.peak_mb, scoring.peak_mb)},
+            "info": {"n_test": len(target)},
+        }
+
+    @cached_property
+    def _estimator(self) -> Any:
+        spec, config = self._spec, self.bench.config
+        seed = seed_of("regressor", spec["dataset"], spec["noise"], spec["repetition"], self.regressor.name)
+        return self.regressor.make(seed=seed, device=config.device, threads=config.threads)
+
+    def _fit(self, task: Task, refined: RefinedData) -> Usage:
+        """Fit the estimator, once, on the train rows; what that took."""
+        if self._fitted is not None:
+            return self._fitted
+        inputs, target = task.samples(refined.X, refined.y, task.split.train)
+        extra = {}
+        if getattr(self._estimator, "uses_validation", False):
+            held_inputs, held_target = task.samples(refined.X, refined.y, task.split.valid)
+            extra["validation"] = (self._shaped(held_inputs), held_target)
+        with measured() as usage, _quiet():
+            self._estimator.fit(self._shaped(inputs), target, **extra)
+        self._fitted = usage
+        return usage
+
+    def _shaped(self, inputs: np.ndarray) -> np.ndarray:
+        """Windows as they are for models of sequences, flattened for the others."""
+        if inputs.ndim == 3 and getattr(self._estimator, "input", "flat") == "flat":
+            return inputs.reshape(len(inputs), -1)
+        return inputs
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep libraries' warnings on convergence off the screen of a run of a thousand fits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
