@@ -1,5 +1,6 @@
 """What the documents point at is there: links, headings, and the files that code hosts read."""
 
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -72,6 +73,29 @@ PATH = re.compile(r"`((?:denograd|baselines|experiments|conf|tests|benchmarks|do
 def test_every_path_that_is_named_is_there(page):
     named = [name for name in PATH.findall(page.read_text()) if "NAME" not in name]
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+NAME = re.compile(r"`((?:denograd|baselines|experiments)(?:\.\w+)+)(?:\(.*?\))?`")
+
+
+def leads_nowhere(dotted):
+    """Whether a dotted name is neither a module nor something in one."""
+    try:
+        pkgutil.resolve_name(dotted)
+    except (ImportError, AttributeError):
+        return True
+    return False
+
+
+def test_every_name_of_the_architecture_is_there():
+    named = set(NAME.findall((ROOT / "docs/architecture.md").read_text()))
+    assert len(named) > 30
+    assert sorted(filter(leads_nowhere, named)) == []
+
+
+@pytest.mark.parametrize("name", ["denograd.none", "denograd.map.refine.none", "experiments.none.x"])
+def test_a_name_that_is_not_there_is_noticed(name):
+    assert leads_nowhere(name)
 
 
 def test_every_page_is_in_the_site():

@@ -372,6 +372,27 @@ def test_no_folder_is_too_full():
     assert too_full(ROOT) == []
 
 
+def as_markdown(rooms):
+    """The table as docs/architecture.md shows it, rooms that may import the same in one row."""
+    together = {}
+    for room, allowed in rooms.items():
+        together.setdefault(allowed, []).append(room)
+
+    def code(names):
+        return ", ".join(f"`{name}`" for name in names)
+
+    rows = [
+        f"| {code(names)} | {code(allowed) or 'nothing of ours'} |" for allowed, names in together.items()
+    ]
+    return "\n".join(["| room | may import |", "|---|---|", *rows])
+
+
+def test_the_document_shows_this_table():
+    page = (ROOT / "docs/architecture.md").read_text()
+    shown = page.partition("<!-- rooms -->\n")[2].partition("\n<!-- end of rooms -->")[0]
+    assert shown == as_markdown(ROOMS)
+
+
 def build(folder, **files):
     """Write a made-up tree: `a__b` is the module `a.b`, every folder gets an `__init__`."""
     for name, text in files.items():
