@@ -6,7 +6,7 @@ import numpy as np
 
 from baselines.base import Array
 from baselines.strong.levelled import Levelled
-from baselines.strong.singular_values import Shrinkage
+from denograd.map import Shrinkage
 
 
 class SingularSpectrum(Levelled):

@@ -78,6 +78,8 @@ class BlindSpot:
 
     Attributes
     ----------
+    observed_ : (n, c) array
+        The fitted rows.
     prediction_, residual_ : (n, c) float32 arrays
         Cross-fitted prediction of the fitted rows, and prediction minus observation.
     mse_ : (c,) array
@@ -149,6 +151,7 @@ class BlindSpot:
             raise ValueError(f"{n} rows are too few for {self.folds} folds: give at least {needed}")
         if self.kind == "tabular" and c < 2:
             raise ValueError("a table of one column has no other column to predict it from; is it a series?")
+        self.observed_ = X
         rng = np.random.default_rng(seed)
         self.columns_ = c
         self.wide_ = self.kind == "series" and c > WIDE

@@ -7,7 +7,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from baselines.base import Problem
 from baselines.strong import BayesShrink, SingularSpectrum, SingularValues
 from baselines.strong.levelled import levels_of
-from baselines.strong.singular_values import shrink
 from baselines.strong.spectrum import average, windows
 
 ALL = [SingularValues, SingularSpectrum, BayesShrink]
@@ -57,15 +56,6 @@ def test_singular_values_are_those_of_the_svd():
     y[~kept] = 0.0
     expected = (left * y * len(noisy) ** 0.5) @ right * 0.3 + mean
     assert_allclose(refine(SingularValues(), noisy, kind="tabular"), expected, atol=1e-9)
-
-
-def test_the_shrinker_inverts_the_spiked_model():
-    # a spike x appears as y, at angles whose cosines' product times x is the best value (Gavish and Donoho, eq. 7)
-    x, b = 2.0, 0.3
-    y = np.sqrt((x + 1 / x) * (x + b / x))
-    cosines = np.sqrt((x**4 - b) / (x**4 + b * x**2)) * np.sqrt((x**4 - b) / (x**4 + x**2))
-    assert_allclose(shrink(np.array([y]), b), x * cosines)
-    assert shrink(np.array([1 + b**0.5]), b) == 0.0
 
 
 def test_windows_and_their_average():

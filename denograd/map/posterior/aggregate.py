@@ -8,6 +8,7 @@ fitted weights flatters by about 1 / n for every weight, which is their price.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from denograd.data.arrays import Array
 
 
-def aggregate(steps: Array, divergences: Array) -> tuple[Array, Array]:
+def aggregate(steps: Sequence[Array], divergences: Sequence[Array]) -> Array:
     """Weigh the candidates, column by column.
 
     Of all subsets of the candidates the one with the least estimated share, its price added, is taken; and none
@@ -23,20 +24,19 @@ def aggregate(steps: Array, divergences: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    steps, divergences : (k, n, c) arrays
+    steps, divergences : k arrays (n, c)
         In noise levels: a step by which every candidate moves a value, and that step's derivative in the value.
 
     Returns
     -------
     weights : (k, c) array
-        0 in all candidates: the column is held.
-    share : (c,) array
-        Estimated share of the noise's squared error that is left.
+        All 0: the column is held.
     """
-    k, n, c = steps.shape
-    weights, share = np.zeros((k, c)), np.ones(c)
+    n, c = steps[0].shape
+    weights = np.zeros((len(steps), c))
     for j in range(c):
-        A, D = steps[:, :, j].T, divergences[:, :, j].T
+        A = np.stack([step[:, j] for step in steps], 1).astype(float)
+        D = np.stack([divergence[:, j] for divergence in divergences], 1).astype(float)
         G, d = A.T @ A / n, D.mean(0)
         usable = np.flatnonzero(np.diag(G) > 0)
         least = 0.0
@@ -52,5 +52,4 @@ def aggregate(steps: Array, divergences: Array) -> tuple[Array, Array]:
                     least = -gain + size / n
                     weights[:, j] = 0.0
                     weights[chosen, j] = w
-                    share[j] = 1.0 - gain
-    return weights, share
+    return weights

@@ -156,6 +156,18 @@ def fit_support(y: Array, f: Array, sigma: Array, kind: Kind, *, seed: int = 0) 
     seed : int
         Of the folds.
     """
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(y))[:MOST_ROWS])
+    fit = _fit_sample(y[rows], f[rows], sigma[rows], kind, rng)
+    if len(rows) == len(y):
+        return fit
+    answers = fit.support.answer(y, f, sigma, kind)
+    answers.mean[rows], answers.variance[rows] = fit.answers.mean, fit.answers.variance
+    return SupportFit(fit.support, answers, answers.change(y, sigma))
+
+
+def _fit_sample(y: Array, f: Array, sigma: Array, kind: Kind, rng: np.random.Generator) -> SupportFit:
+    """`fit_support` with all of the rows."""
     mean = max(float(((y - f) ** 2).mean()), np.finfo(float).tiny)
     level = float(np.quantile(sigma, 0.05))
     none = np.empty(0)
@@ -177,7 +189,7 @@ def fit_support(y: Array, f: Array, sigma: Array, kind: Kind, *, seed: int = 0) 
     )
     fits = (
         _judge(found, answers, y, sigma)
-        for found, answers in _cross_fit(support, weights, y, f, sigma, kind, seed)
+        for found, answers in _cross_fit(support, weights, y, f, sigma, kind, rng)
     )
     best = min(fits, key=lambda fit: fit.change.mean())
     gain = plain.change - best.change
@@ -203,35 +215,31 @@ def _find_weights(support: Support, y: Array, f: Array, sigma: Array, kind: Kind
 
 
 def _cross_fit(
-    support: Support, weights: Array, y: Array, f: Array, sigma: Array, kind: Kind, seed: int
+    support: Support,
+    weights: Array,
+    y: Array,
+    f: Array,
+    sigma: Array,
+    kind: Kind,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[Support, Answers]]:
-    """Learn a; yield a support for every smoothing, with cross-fitted answers for all rows."""
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(len(y))[:MOST_ROWS])
-    part = y[rows], f[rows], sigma[rows]
+    """Learn a; yield a support for every smoothing, and what it says of each row that it did not learn from."""
     # weights and a in turn
-    band = _Band(support, *part)
+    band = _Band(support, y, f, sigma)
     for _ in range(OUTER):
-        lucy = _Lucy(support, band, part[1], weights[rows])
-        a = lucy.run(np.ones(len(rows))[:, None], np.array([SMOOTHING]), INNER)[:, 0]
+        lucy = _Lucy(support, band, f, weights)
+        a = lucy.run(np.ones((len(y), 1)), np.array([SMOOTHING]), INNER)[:, 0]
         support = replace(support, density=a, reference=a, normaliser=_normaliser(support, a))
         support, weights = _find_weights(support, y, f, sigma, kind)
     # with weights and normaliser held: a from all rows but a fold's, for every fold, and from all rows
-    lucy = _Lucy(support, band, part[1], weights[rows])
-    fold = rng.permutation(np.arange(len(rows)) % FOLDS)
-    uses = np.column_stack([fold[:, None] != np.arange(FOLDS), np.ones(len(rows))])
+    lucy = _Lucy(support, band, f, weights)
+    fold = rng.permutation(np.arange(len(y)) % FOLDS)
+    uses = np.column_stack([fold[:, None] != np.arange(FOLDS), np.ones(len(y))])
     count = FOLDS + 1
     found = lucy.run(np.tile(uses, len(SMOOTHINGS)), np.repeat(SMOOTHINGS, count), CROSS)
     for i in range(len(SMOOTHINGS)):
         a = found[:, i * count : (i + 1) * count]
-        chosen = replace(support, density=a[:, FOLDS])
-        if len(rows) == len(y):
-            answers = lucy.answers(part[0], a[band.point, fold[band.row]])
-        else:
-            answers = _posterior(chosen, y, f, sigma, weights)
-            own = lucy.answers(part[0], a[band.point, fold[band.row]])
-            answers.mean[rows], answers.variance[rows] = own.mean, own.variance
-        yield chosen, answers
+        yield replace(support, density=a[:, FOLDS]), lucy.answers(y, a[band.point, fold[band.row]])
 
 
 class _Band:

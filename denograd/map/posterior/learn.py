@@ -1,0 +1,136 @@
+"""The posterior mean of every value, by the closed form that the fitted rows bear out (`solver="auto"`).
+
+Candidates are the step that follows from the density of a column's values (`support`), the correction that the whole
+row suggests (`row_net`), and the step onto a linear subspace (`subspace`); their weights, column by column, are those
+that Stein's estimate of the error likes best (`aggregate`). Everything is cross-fitted: a fitted row is answered by
+parts that it did not enter, a new row by parts learned from all fitted ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+
+from denograd.data.arrays import Array
+from denograd.map.blind_spot import BlindSpot
+from denograd.map.posterior.aggregate import aggregate
+from denograd.map.posterior.row_net import RowNet
+from denograd.map.posterior.subspace import Subspace
+from denograd.map.posterior.support import Support, fit_support
+
+FEWEST = 40
+"""A column with fewer values that have noise is held: too few to learn from."""
+
+
+class Posterior:
+    """What the fitted rows teach of their values, given the noise level.
+
+    Parameters
+    ----------
+    seed : int
+        Of folds and nets.
+    verbose : bool
+        Show progress where stderr is a terminal.
+
+    Attributes
+    ----------
+    step_ : (n, c) array
+        Displacement of the fitted rows, in the data's units.
+    error_ : (c,) array
+        Stein's estimate of the mean squared error that is left.
+    weights_ : (k, c) array
+        Of the candidates, `names_`; all 0 where a column is held.
+    """
+
+    names_ = ("support", "row net", "subspace")
+
+    def __init__(self, *, seed: int = 0, verbose: bool = False) -> None:
+        self.seed = seed
+        self.verbose = verbose
+
+    def fit(self, blind: BlindSpot, sigma: Array, *, advance: Callable[[], None] | None = None) -> Self:
+        """Learn from the rows that `blind` was fitted on.
+
+        Parameters
+        ----------
+        blind : BlindSpot
+            Fitted.
+        sigma : (c,) or (n, c) array
+            Noise levels in the data's units; a value with 0 is held.
+        advance : callable, optional
+            Called after every column.
+        """
+        self._blind = blind
+        X = blind.observed_
+        sigma = np.where(blind.constant_, 0.0, np.broadcast_to(sigma, X.shape))
+        sigma[:, (sigma > 0).sum(0) < FEWEST] = 0.0
+        own = self._fit_supports(X, sigma, advance)
+        self._net = RowNet(seed=self.seed, device=blind.device, verbose=self.verbose)
+        self._subspace = Subspace()
+        candidates = [own]
+        if (sigma > 0).any():
+            self._net.fit(self._standardised(X), sigma / blind.scale_, own[0], blind.fold_)
+            candidates.append((self._net.correction_, self._net.divergence_))
+            self._subspace.fit(X, np.sqrt((sigma**2).mean(0)), blind.fold_, blind.kind)
+            candidates.append((self._subspace.step_, self._subspace.slope_))
+        steps, slopes = zip(*candidates, strict=True)
+        self.weights_ = aggregate(steps, slopes)
+        step = sum(w * s for w, s in zip(self.weights_, steps, strict=True))
+        slope = sum(w * s for w, s in zip(self.weights_, slopes, strict=True))
+        self.step_ = sigma * step
+        self.error_ = (sigma**2 * (1 + step**2 + 2 * slope)).mean(0).clip(min=0.0)
+        return self
+
+    def step(self, X: Array, prediction: Array, sigma: Array) -> Array:
+        """Displacement of new rows; on a table each row's depends on that row alone.
+
+        Parameters
+        ----------
+        X, prediction : (n, c) arrays
+            New rows and what the blind spot says of them, in the data's units.
+        sigma : (c,) or (n, c) array
+
+        Returns
+        -------
+        (n, c) array
+        """
+        sigma = np.where((self.weights_ == 0).all(0), 0.0, np.broadcast_to(sigma, X.shape))
+        total = np.zeros(X.shape)
+        for j, support in enumerate(self._supports):
+            rows = np.flatnonzero(sigma[:, j] > 0)
+            if support is None or not len(rows):
+                continue
+            y, level = X[rows, j], sigma[rows, j]
+            answers = support.answer(y, prediction[rows, j], level, self._blind.kind)
+            total[rows, j] = self.weights_[0, j] * (answers.mean - y) / level
+        if (sigma > 0).any():
+            total += self.weights_[1] * self._net.predict(self._standardised(X))
+            total += self.weights_[2] * self._subspace.predict(X)
+        return sigma * total
+
+    def _fit_supports(
+        self, X: Array, sigma: Array, advance: Callable[[], None] | None
+    ) -> tuple[Array, Array]:
+        """Step and slope of every column's density, in noise levels; 0 where it does not clearly gain."""
+        step, slope = (np.zeros(X.shape, dtype=np.float32) for _ in range(2))
+        self._supports: list[Support | None] = [None] * X.shape[1]
+        for j in range(X.shape[1]):
+            rows = np.flatnonzero(sigma[:, j] > 0)
+            if len(rows):
+                y, level = X[rows, j], sigma[rows, j]
+                fit = fit_support(
+                    y, y + self._blind.residual_[rows, j], level, self._blind.kind, seed=self.seed
+                )
+                if -fit.change.mean() > fit.change.std() / len(rows) ** 0.5:
+                    self._supports[j] = fit.support
+                    step[rows, j] = (fit.answers.mean - y) / level
+                    slope[rows, j] = fit.answers.variance / level**2 - 1
+            if advance is not None:
+                advance()
+        return step, slope
+
+    def _standardised(self, X: Array) -> Array:
+        standardised: Array = (X - self._blind.center_) / self._blind.scale_
+        return standardised

@@ -1,0 +1,97 @@
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from denograd import BlindSpot
+from denograd.map.level import common_level, own_levels
+
+
+def columns(n=1500, seed=0):
+    """A flag, a whole number, a smooth column and a heavy-tailed one; clean."""
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=n)
+    return np.column_stack([a > 0, np.round(2 * a), a, rng.standard_t(3, n)]).astype(float)
+
+
+def noisy(clean, share, seed=1):
+    level = share * clean.std(0)
+    return clean + level * np.random.default_rng(seed).normal(size=clean.shape), level
+
+
+def waves(n=1500, share=0.2, seed=0):
+    t = np.linspace(0, 100, n)
+    clean = np.column_stack([np.sin(t + j) + 0.3 * np.cos(2.3 * t - j) for j in range(4)])
+    return noisy(clean, share, seed)
+
+
+def test_columns_of_few_values_show_their_noise():
+    X, level = noisy(columns(), 0.05)
+    own = own_levels(X)
+    assert_array_equal(own.clear, [True, True, False, False])
+    assert_allclose(own.level[:2], level[:2], rtol=0.1)
+    assert_array_equal(own.level[2:], 0.0)
+    assert "lumps of equal width" in own.evidence[0]
+    assert "held" in own.evidence[2]
+
+
+def test_without_noise_nothing_shows():
+    own = own_levels(columns())
+    assert_array_equal(own.level, 0.0)
+    assert "values repeat" in own.evidence[0]
+    assert "held" in own.evidence[3]
+
+
+def test_noise_before_the_rounding_does_not_show():
+    X, _ = noisy(columns(), 0.3)
+    own = own_levels(np.round(X, 1))
+    assert_array_equal(own.level[:2], 0.0)
+
+
+def test_units_do_not_matter():
+    X, _ = noisy(columns(), 0.1)
+    plain, other = own_levels(X), own_levels(1e4 * X - 3e3)
+    assert_allclose(other.level, 1e4 * plain.level, rtol=1e-6)
+    assert plain.evidence == other.evidence
+
+
+def test_gaps_in_a_column_do_not_cost_memory():
+    X, level = noisy(columns(), 0.05)
+    X[:5, 0] += 1e7  # a broken sensor
+    scaled = X[:, :1] / X[:, :1].std()
+    assert own_levels(scaled).level.shape == (1,)
+    assert np.isfinite(own_levels(X).level).all()
+    assert_allclose(own_levels(X).level[1], level[1], rtol=0.1)
+
+
+def test_columns_with_lumps_speak_for_all():
+    X, _ = noisy(columns(), 0.05)
+    blind = BlindSpot(hidden=0).fit(X)
+    share, evidence = common_level(blind, X, own_levels(X))
+    assert_allclose(share, 0.05, rtol=0.1)
+    assert "2 columns" in evidence
+
+
+def test_residuals_that_agree_tell_the_level():
+    X, level = waves()
+    blind = BlindSpot("series", hidden=0).fit(X)
+    share, evidence = common_level(blind, X, own_levels(X))
+    assert "agree" in evidence
+    assert_allclose(share * X.std(0), level, rtol=0.15)
+
+
+def test_refuses_where_residuals_do_not_agree():
+    rng = np.random.default_rng(0)
+    # own noise of very different size in every column: no share of the spread fits them all
+    X = waves(share=0.0)[0] + np.array([0.05, 0.15, 0.4, 0.9]) * rng.normal(size=(1500, 4))
+    blind = BlindSpot("series", hidden=0).fit(X)
+    share, evidence = common_level(blind, X, own_levels(X))
+    assert np.isnan(share)
+    assert "apart" in evidence
+
+
+def test_refuses_where_columns_are_few():
+    X, _ = waves()
+    share, evidence = common_level(
+        BlindSpot("series", hidden=0).fit(X[:, :2]), X[:, :2], own_levels(X[:, :2])
+    )
+    assert np.isnan(share)
+    assert "three" in evidence
