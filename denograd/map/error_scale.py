@@ -11,17 +11,15 @@ is the inverse of the posterior mean precision, so by Tweedie's formula (Robbins
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from denograd.data.arrays import Array, Kind
+from denograd.map.candidates.mixture import BLOCK, COMPONENTS, local_weights, mixture_weights
 
 LEAST_SHARE = 0.1
 """s^2 is at least this share of the residual's variance, sigma^2 at most the rest of it."""
 
 NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a standard normal variable."""
-
-COMPONENTS, BLOCK, PRIOR, SWEEPS = 10, 200, 20.0, 6
 
 
 def noise_bound(residual: Array) -> Array:
@@ -105,48 +103,3 @@ def _density(r: Array, grid: Array) -> Array:
     exponent = -0.5 * (r.astype(float)[:, None] ** 2 / grid + np.log(grid))
     density: Array = np.exp(exponent - exponent.max(1, keepdims=True))
     return density
-
-
-def mixture_weights(density: Array, sweeps: int = 100, most: int = 5000) -> Array:
-    """Maximum likelihood weights of the components, from at most `most` evenly spaced rows."""
-    density = density[:: max(1, len(density) // most)]
-    weights = np.full(density.shape[1], 1.0 / density.shape[1])
-    for _ in range(sweeps):
-        posterior = density * weights
-        posterior /= posterior.sum(1, keepdims=True)
-        weights = posterior.mean(0)
-    return weights
-
-
-def local_weights(
-    density: Array, block: NDArray[np.int64], weights: Array, blocks: int | None = None
-) -> Array:
-    """Weights per block of rows (sorted by block), shared with the neighbours and drawn to `weights`.
-
-    Parameters
-    ----------
-    density : (n, m) array
-        Density of every row under every component, up to a factor per row.
-    block : (n,) int array, ascending
-    weights : (m,) array
-        Over all rows.
-    blocks : int, optional
-        How many there are, if more than `block` names.
-
-    Returns
-    -------
-    (blocks, m) array
-    """
-    blocks = int(block[-1]) + 1 if blocks is None else blocks
-    first = np.searchsorted(block, np.arange(blocks))
-    full = np.searchsorted(block, np.arange(blocks), side="right") > first
-    local = np.broadcast_to(weights, (blocks, len(weights)))
-    for _ in range(SWEEPS):
-        posterior = density * local[block]
-        posterior /= posterior.sum(1, keepdims=True)
-        counts = np.zeros(local.shape)
-        counts[full] = np.add.reduceat(posterior, first[full])
-        padded = np.pad(counts, ((1, 1), (0, 0)))
-        counts = counts + 0.5 * (padded[:-2] + padded[2:]) + PRIOR * weights
-        local = counts / counts.sum(1, keepdims=True)
-    return local

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from denograd.data.arrays import Array
 from denograd.map.blind_spot import BlindSpot
-from denograd.map.error_scale import BLOCK, COMPONENTS, NORMAL_MEDIAN, local_weights, mixture_weights
-from denograd.map.posterior.support import DISTINCT
+from denograd.map.candidates.mixture import BLOCK, COMPONENTS, local_weights, mixture_weights
+from denograd.map.candidates.support import DISTINCT
+from denograd.map.error_scale import NORMAL_MEDIAN
 
 LADDER = 0.008 * 1.12 ** np.arange(44)
 """Levels that are tried, in standard deviations of a column."""

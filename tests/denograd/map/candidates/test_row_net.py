@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from denograd.map.posterior.row_net import RowNet
+from denograd.map.candidates.row_net import RowNet
 
 
 def rows(n=1500, sigma=0.4, seed=0):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from denograd.map.posterior import support as module
-from denograd.map.posterior.support import fit_support
+from denograd.map.candidates import support as module
+from denograd.map.candidates.support import fit_support
 
 
 def drawn(values="whole", n=1200, sigma=0.2, seed=0):

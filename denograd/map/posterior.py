@@ -15,10 +15,10 @@ import numpy as np
 
 from denograd.data.arrays import Array
 from denograd.map.blind_spot import BlindSpot
-from denograd.map.posterior.aggregate import aggregate
-from denograd.map.posterior.row_net import RowNet
-from denograd.map.posterior.subspace import Subspace
-from denograd.map.posterior.support import Support, fit_support
+from denograd.map.candidates.aggregate import aggregate
+from denograd.map.candidates.row_net import RowNet
+from denograd.map.candidates.subspace import Subspace
+from denograd.map.candidates.support import Support, fit_support
 
 FEWEST = 40
 """A column with fewer values that have noise is held: too few to learn from."""

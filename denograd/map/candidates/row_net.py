@@ -21,11 +21,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from denograd.data.arrays import Array
-from denograd.map.blind_spot_fit import FLOPS
 from denograd.models.adam import Adam, one_cycle
 
 HIDDEN, BATCH, PASSES, RATE, DECAY = 64, 256, 60, 2e-3, 0.05
 LEAST_STEPS, MOST_STEPS = 200, 1500
+
+FLOPS = 6e11
+"""Work that the training may take: about half a minute of one core."""
 
 PROBE = 0.1
 """Size of a probe in noise levels; larger ones bias the divergence."""

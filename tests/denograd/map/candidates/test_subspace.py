@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from denograd.map.posterior import subspace as module
-from denograd.map.posterior.subspace import Shrinkage, Subspace, shrink, windows
+from denograd.map.candidates import subspace as module
+from denograd.map.candidates.subspace import Shrinkage, Subspace, shrink, windows
 
 
 def series(n=900, sigma=0.3, seed=0):

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from denograd.map.posterior.aggregate import aggregate
+from denograd.map.candidates.aggregate import aggregate
 
 
 def drawn(n=4000, seed=0):

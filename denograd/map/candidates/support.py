@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from denograd.data.arrays import Array, Kind
-from denograd.map.error_scale import BLOCK, COMPONENTS, local_weights, mixture_weights
+from denograd.map.candidates.mixture import BLOCK, COMPONENTS, local_weights, mixture_weights
 
 PER_LEVEL = 4
 """Grid points per noise level."""

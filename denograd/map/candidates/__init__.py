@@ -1,0 +1,1 @@
+"""Steps towards the truth that `denograd.map.posterior` weighs, and how they are weighed."""
