@@ -25,10 +25,10 @@ class ChosenTarget(RegressorBase):
     A label that varies less around the expectation of the target given the features is a better label, whether
     it is closer to the truth or not. Candidates are the versions that `fit` is given, such as the one of
     `denograd.smooth_target`, and the prediction of a teacher. For every fold of the training data, the regressor
-    is fitted on the other folds with each version; of all mixtures of these predictions the one is taken that
-    beats the observed target on the fold's *observed* targets by the most after `se` standard errors are taken
-    off, and nothing is changed if none is left above zero. The labels for a fold come from teachers that saw
-    neither the fold they label nor the one that judges.
+    is fitted on the other folds with each version; of all mixtures of these predictions that lose on no fold, the
+    one is taken that beats the observed target on the held-out *observed* targets by the most after `se` standard
+    errors are taken off, and nothing is changed if none is left above zero. The labels for a fold come from
+    teachers that saw neither the fold they label nor the one that judges.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class ChosenTarget(RegressorBase):
         Share of the held-out error that the chosen mixture saves; 0 where nothing was changed.
     report_ : list of dict
         Per version and for the chosen mixture: ``target``, ``weight``, ``error`` (held-out mean squared error on
-        observed targets), ``gain`` and ``standard_error`` (shares of the error on the observed target), and
-        ``verdict``, in words.
+        observed targets), ``gain``, ``standard_error`` and ``worst_fold`` (the gain where it is least; all three as
+        shares of the error that comes of the observed target), and ``verdict``, in words.
     y_ : (n,) array
         The mixed labels.
     regressors_ : list
@@ -174,7 +174,9 @@ class ChosenTarget(RegressorBase):
         ) as bar:
             versions_for = self._versions_for_judges(teacher, X, known, folds, bar)
             held_out = self._held_out(student, versions_for, folds, bar)
-            choice = choose(held_out, known[0], names, step=self.step, se=self._se(), ordered=self.ordered)
+            choice = choose(
+                held_out, known[0], names, folds.fold, step=self.step, se=self._se(), ordered=self.ordered
+            )
             self.names_, self.weights_ = names, choice.weights
             self.gain_, self.report_ = choice.gain, choice.report
             self._fit_chosen(student, teacher, known, folds, bar)

@@ -86,12 +86,15 @@ class Choice:
     report: list[dict[str, Any]]
 
 
-def choose(held_out: Array, y: Array, names: list[str], *, step: float, se: float, ordered: bool) -> Choice:
+def choose(
+    held_out: Array, y: Array, names: list[str], fold: Rows, *, step: float, se: float, ordered: bool
+) -> Choice:
     """Take the mixture that beats the first version by most, after `se` standard errors are taken off.
 
     With P_v the held-out predictions of the regressor that learnt version v, the gain of the weights w is the
     mean over rows of ``(P_0 - y)^2 - (sum_v w_v P_v - y)^2``. `y` is observed and no prediction has seen it, so
-    this is, in expectation, the gain on the clean target as well.
+    this is, in expectation, the gain on the clean target as well. A mixture must not lose on any fold: what gains
+    in one part and loses in another is not to be relied on.
 
     Parameters
     ----------
@@ -101,6 +104,8 @@ def choose(held_out: Array, y: Array, names: list[str], *, step: float, se: floa
         The target as observed.
     names : list of str
         Of the versions.
+    fold : (n,) int array
+        Fold in which a row was held out.
     step : float
         Grain of the weights.
     se : float
@@ -110,23 +115,25 @@ def choose(held_out: Array, y: Array, names: list[str], *, step: float, se: floa
     m, n = held_out.shape
     errors = held_out - y
     blocks = min(max(n // BLOCK, LEAST_BLOCKS), n) if ordered else n
+    by_fold = np.equal.outer(fold, np.arange(fold.max() + 1)) / np.bincount(fold)
     starts = np.arange(blocks) * n // blocks
     sizes = np.diff(np.append(starts, n))
     before = errors[0] ** 2
     scale = float(before.mean())
 
-    def gains(W: Array) -> tuple[Array, Array]:
+    def gains(W: Array) -> tuple[Array, Array, Array]:
+        """Mean gain, its standard error, and the gain on the fold where it is least."""
         saved = before - (W @ errors) ** 2
         means = np.add.reduceat(saved, starts, axis=1) / sizes
-        return saved.mean(1), means.std(1, ddof=1) / blocks**0.5
+        return saved.mean(1), means.std(1, ddof=1) / blocks**0.5, (saved @ by_fold).min(1)
 
     best, least = np.eye(m)[0], ROUNDING * scale
     for W in mixtures(m, round(1 / step), max(1, AT_ONCE // n)):
-        gain, spread = gains(W)
-        sure = gain - se * spread
+        gain, spread, worst = gains(W)
+        sure = np.where(worst >= 0, gain - se * spread, -np.inf)
         if sure.max() > least:
             best, least = W[sure.argmax()], float(sure.max())
-    gain, spread = gains(np.vstack([np.eye(m), best]))
+    gain, spread, worst = gains(np.vstack([np.eye(m), best]))
     unit = scale if scale > 0 else 1.0
     report = [
         {
@@ -135,8 +142,9 @@ def choose(held_out: Array, y: Array, names: list[str], *, step: float, se: floa
             "error": scale - float(g),
             "gain": float(g) / unit,
             "standard_error": float(s) / unit,
+            "worst_fold": float(low) / unit,
         }
-        for name, weight, g, s in zip([*names, "chosen"], [*best, 1.0], gain, spread, strict=True)
+        for name, weight, g, s, low in zip([*names, "chosen"], [*best, 1.0], gain, spread, worst, strict=True)
     ]
     for row in report:
         row["verdict"] = _verdict(row, se, bool(best[0] == 1))
@@ -152,6 +160,8 @@ def _verdict(row: dict[str, Any], se: float, unchanged: bool) -> str:
         alone = f"alone it would add {-row['gain']:.1%} to the held-out error"
     elif row["gain"] <= se * row["standard_error"]:
         alone = f"alone it would save {row['gain']:.1%}, within {se:g} standard errors of nothing"
+    elif row["worst_fold"] < 0:
+        alone = f"alone it would save {row['gain']:.1%}, but lose in one of the folds"
     else:
         alone = f"alone it would save {row['gain']:.1%}"
     if row["weight"] > 0:

@@ -91,10 +91,10 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
         if series:
             later = None if validation is None else np.asarray(validation[0])
             versions = [smoothed_windows_target(X, y, later, seed=self.random_state)]
-        inner = self._inner()
+        inner = self.plain()
         extra = {}
         if validation is not None and getattr(inner, "uses_validation", False):
-            extra["validation"] = (self._shaped(validation[0]), validation[1])
+            extra["validation"] = (self.shaped(validation[0]), validation[1])
         self.chosen_ = ChosenTarget(
             inner,
             ordered=series,
@@ -103,7 +103,7 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
             se=self.se,
             mix=self.mix,
             verbose=True,
-        ).fit(self._shaped(X), y, versions=versions, **extra)
+        ).fit(self.shaped(X), y, versions=versions, **extra)
         names = [name.replace("version 1", "smoothed") for name in self.chosen_.names_]
         weights = self.chosen_.weights_.round(6).tolist()
         self.info_ = {
@@ -116,10 +116,10 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict ``(n,)`` values for rows or windows as they come."""
         check_is_fitted(self, "chosen_")
-        return np.asarray(self.chosen_.predict(self._shaped(X)), dtype=np.float64)
+        return np.asarray(self.chosen_.predict(self.shaped(X)), dtype=np.float64)
 
-    def _inner(self) -> Any:
-        """The plain regressor, with the seed, threads and device that it takes."""
+    def plain(self) -> Any:
+        """Build the plain regressor, with the seed, threads and device that it takes."""
         known = self.regressor_class().get_params()
         run = {"random_state": self.random_state, "device": self.device, "threads": self.threads}
         params = dict(self.regressor or {})
@@ -131,7 +131,8 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
         own = {k: v for k, v in run.items() if k in known and (ours or k == "random_state")}
         return self.regressor_class(**{**own, **params})
 
-    def _shaped(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
+    def shaped(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Give `X` as the plain regressor takes it: windows as they are or flattened."""
         X = np.asarray(X)
         flat = getattr(self.regressor_class, "input", "flat") == "flat"
         return X.reshape(len(X), -1) if flat and X.ndim == 3 else X

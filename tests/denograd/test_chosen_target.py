@@ -101,15 +101,17 @@ def test_the_choice_is_that_of_a_plain_loop(ordered, se):
     n = 500
     y = rng.normal(size=n)
     held_out = y + rng.normal(size=(3, n)) * np.array([1.0, 1.1, 0.9])[:, None]
+    fold = np.arange(n) * 4 // n
     best, low = (1.0, 0.0, 0.0), 0.0
     for w in itertools.product(range(11), repeat=3):
         if sum(w) == 10:
             d = (held_out[0] - y) ** 2 - (np.array(w) / 10 @ held_out - y) ** 2
             blocks = [b.mean() for b in np.array_split(d, n // 48 if ordered else n)]
             sure = d.mean() - se * np.std(blocks, ddof=1) / len(blocks) ** 0.5
-            if sure > low + 1e-9:
+            loses = min(d[fold == k].mean() for k in range(4)) < 0
+            if sure > low + 1e-9 and not loses:
                 best, low = tuple(np.array(w) / 10), sure
-    found = choose(held_out, y, ["observed", "a", "b"], step=0.1, se=se, ordered=ordered)
+    found = choose(held_out, y, ["observed", "a", "b"], fold, step=0.1, se=se, ordered=ordered)
     if ordered:  # blocks of unequal length lie elsewhere than array_split's
         np.testing.assert_allclose(found.weights, best, atol=0.101)
     else:
@@ -118,6 +120,21 @@ def test_the_choice_is_that_of_a_plain_loop(ordered, se):
     assert found.gain == pytest.approx(1 - ((mixed - y) ** 2).mean() / ((held_out[0] - y) ** 2).mean())
     assert [row["target"] for row in found.report] == ["observed", "a", "b", "chosen"]
     assert found.report[-1]["gain"] == found.gain
+
+
+def test_a_mixture_that_loses_on_a_fold_is_not_taken():
+    rng = np.random.default_rng(0)
+    y, fold = np.zeros(400), np.arange(400) % 4
+    held_out = rng.normal(size=(2, 400)) * [[1.0], [0.5]]
+    taken = choose(held_out, y, ["observed", "a"], fold, step=0.1, se=1, ordered=False)
+    assert taken.weights[1] > 0
+    held_out[1, fold == 2] = 3 * held_out[0, fold == 2]
+    left = choose(held_out, y, ["observed", "a"], fold, step=0.5, se=0, ordered=False)
+    np.testing.assert_array_equal(left.weights, [1, 0])
+    held_out[1, fold == 2] = 1.01 * held_out[0, fold == 2]
+    left = choose(held_out, y, ["observed", "a"], fold, step=0.5, se=0, ordered=False)
+    np.testing.assert_array_equal(left.weights, [1, 0])
+    assert "lose in one of the folds" in left.report[1]["verdict"]
 
 
 def test_rows_within_the_gap_of_a_held_out_fold_are_left_out():
@@ -175,9 +192,9 @@ def test_a_better_target_is_found_and_pays():
 
 def test_mixed_predictions_are_mixed_labels_where_the_regressor_is_linear():
     X, y, truth = noisy_line(noise=2.0)
-    bent = truth + 0.5 * X[:, 0] ** 2
+    bent = truth + X[:, 0] ** 2
     models = [
-        ChosenTarget(Ridge(), LinearRegression(), se=0.0, mix=mix).fit(X, y, versions=(bent,))
+        ChosenTarget(KNeighborsRegressor(2), None, se=0.0, mix=mix).fit(X, y, versions=(bent,))
         for mix in ("labels", "predictions")
     ]
     assert (models[0].weights_ > 0).sum() > 1

@@ -109,7 +109,7 @@ def test_where_nothing_pays_it_is_the_plain_regressor():
 
 
 def test_seed_threads_and_device_reach_the_inner_regressor():
-    inner = ChosenDNN(epochs=7, threads=3, device="cpu", random_state=5)._inner()
+    inner = ChosenDNN(epochs=7, threads=3, device="cpu", random_state=5).plain()
     assert (inner.epochs, inner.threads, inner.device, inner.random_state) == (7, 3, "cpu", 5)
-    trees = ChosenXGBoost(regressor={"n_jobs": None}, threads=3, device="cuda", random_state=5)._inner()
+    trees = ChosenXGBoost(regressor={"n_jobs": None}, threads=3, device="cuda", random_state=5).plain()
     assert (trees.n_jobs, trees.random_state, trees.device) == (3, 5, None)
