@@ -29,20 +29,50 @@ def test_example(path, capsys):
     assert capsys.readouterr().out.count("\n") >= 2
 
 
-def test_the_denoiser_of_ones_own_runs_from_its_folder(tmp_path):
-    """The command of its README, in a copy of the folder elsewhere; one regressor instead of five."""
-    folder = shutil.copytree(ROOT / "examples/own_denoiser", tmp_path / "mine")
-    (command,) = re.findall(r"^ {4}python (.*)$", (folder / "README.md").read_text(), flags=re.MULTILINE)
-    done = subprocess.run(
-        [sys.executable, *shlex.split(command), "regressor=[ridge]"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+OWN = {
+    "own_denoiser": {"denoiser": "median_clip"},
+    "own_regressor": {"regressor": "kernel_smoother"},
+    "own_noise": {"noise": "drift"},
+    "own_dataset": {"dataset": "greenhouse"},
+}
+"""Folders with something of one's own, and what must stand in the cells."""
+
+
+def commands_of(folder):
+    text = (folder / "README.md").read_text()
+    return [shlex.split(line) for line in re.findall(r"^ {4}python (.*)$", text, flags=re.MULTILINE)]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_is_ones_own_runs_from_its_folder(name, tmp_path):
+    """The commands of its README, in a copy of the folder elsewhere; one regressor instead of five."""
+    folder = shutil.copytree(ROOT / "examples" / name, tmp_path / "mine")
+    shown = ""
+    for command in commands_of(folder):
+        few = command[1] == "experiments.run" and not any(word.startswith("regressor=") for word in command)
+        done = subprocess.run(
+            [sys.executable, *command, *(["regressor=[ridge]"] if few else [])],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        shown += done.stdout
     cells = list(Store(folder / "results/runs", read_only=True).cells())
-    assert {cell.spec["denoiser"] for cell in cells} == {"identity", "pca", "median_clip"}
+    for axis, own in OWN[name].items():
+        assert own in {cell.spec.get(axis) for cell in cells}
+        assert own in shown.lower().replace(" ", "_")
     assert {cell.status for cell in cells} == {"ok"}
-    assert "median_clip" in done.stdout.lower().replace(" ", "_")
+
+
+def test_the_readings_are_what_their_script_writes(tmp_path):
+    folder = shutil.copytree(ROOT / "examples/own_dataset", tmp_path / "mine")
+    before = (folder / "readings.csv").read_text()
+    runpy.run_path(str(folder / "make_readings.py"))
+    after = (folder / "readings.csv").read_text()
+    assert [line.count(";") for line in after.splitlines()] == [
+        line.count(";") for line in before.splitlines()
+    ]
+    assert after.partition("\n")[0] == before.partition("\n")[0]

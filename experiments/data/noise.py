@@ -38,7 +38,7 @@ def over_all_rows(noise: Noise, level: Any) -> Any:
 
 @dataclass(frozen=True)
 class Noise:
-    """What all noise models share.
+    """What all noise models share; one of one's own is a frozen dataclass that overrides `error`.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Noise:
         wanted = np.full(clean.shape[1], self.features)
         wanted[target_column] = self.target
         draws, rows = np.random.default_rng(seed).spawn(2)
-        error = self._error(clean, draws, kind)
+        error = self._checked(self.error(clean.copy(), draws, kind), clean)
         error[:, constant | ~wanted] = 0.0
         n_drawn = round(self.fraction * len(clean))
         if n_drawn < len(clean):
@@ -132,16 +132,48 @@ class Noise:
         reached = np.sqrt((error**2).sum(axis=0) / max(1, n_drawn))
         return Noisy(clean + error, (error != 0).any(axis=1), int(constant.sum()), reached)
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
-        """Draw the error of every entry, (n, c), writable."""
-        raise NotImplementedError
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+        """Draw the error of every entry: the method that a noise model of one's own overrides.
+
+        Parameters
+        ----------
+        clean : (n, c) array
+            Standardised rows, of a table or in the order of time.
+        rng : Generator
+            The only source of chance, so that the same seed gives the same noise.
+        kind : {"tabular", "series"} or None
+            Never None where `needs_kind` or `series_only` is True.
+
+        Returns
+        -------
+        error : (n, c) array
+            What is added to `clean`; its root mean square in a column should be `sigma`.
+        """
+        raise SettingInvalid(
+            f"the noise model {type(self).__name__} has no method error(self, clean, rng, kind), which returns what "
+            "is added to the standardised rows"
+        )
+
+    def _checked(self, error: np.ndarray, clean: np.ndarray) -> np.ndarray:
+        """A copy of what `error` returned, if that can be added to the rows."""
+        name = f"{type(self).__name__}.error"
+        if not isinstance(error, np.ndarray) or error.shape != clean.shape:
+            got = (
+                f"an array of shape {error.shape}" if isinstance(error, np.ndarray) else type(error).__name__
+            )
+            raise SettingInvalid(
+                f"{name} must return an array of shape {clean.shape} like the rows, got {got}"
+            )
+        if not np.isfinite(error).all():
+            raise SettingInvalid(f"{name} returned NaN or infinite values")
+        return error.astype(float)
 
 
 @dataclass(frozen=True)
 class Gaussian(Noise):
     """Independent normal errors: the noise of the benchmark."""
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         return self.sigma * rng.standard_normal(clean.shape)
 
 
@@ -149,7 +181,7 @@ class Gaussian(Noise):
 class Laplace(Noise):
     """Independent double-exponential errors: heavier tails than normal ones."""
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         return self.sigma * rng.laplace(scale=np.sqrt(0.5), size=clean.shape)
 
 
@@ -170,7 +202,7 @@ class StudentT(Noise):
         if not self.df > 2:
             raise SettingInvalid(f"noise.df must exceed 2, else the variance is infinite; got {self.df}")
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         return self.sigma * np.sqrt((self.df - 2) / self.df) * rng.standard_t(self.df, clean.shape)
 
 
@@ -194,7 +226,7 @@ class Impulses(Noise):
                 f"noise.rate must lie above 0 and up to 1 (share of the entries), got {self.rate}"
             )
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         u = rng.random(clean.shape)
         sign = np.where(u < self.rate / 2, 1.0, -1.0)
         return np.where(u < self.rate, sign * self.sigma / np.sqrt(self.rate), 0.0)
@@ -208,7 +240,7 @@ class Multiplicative(Noise):
     their column's mean get none.
     """
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         return self.sigma * clean * rng.standard_normal(clean.shape)
 
 
@@ -220,7 +252,7 @@ class Heteroscedastic(Noise):
     Lorenzato (1995).
     """
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         return self.sigma * np.sqrt((1 + clean**2) / 2) * rng.standard_normal(clean.shape)
 
 
@@ -244,7 +276,7 @@ class Autocorrelated(Noise):
         if not -1 < self.phi < 1:
             raise SettingInvalid(f"noise.phi must lie between -1 and 1, got {self.phi}")
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         from scipy.signal import lfilter
 
         innovations = rng.standard_normal(clean.shape)
@@ -262,7 +294,7 @@ class Quantisation(Noise):
     a column of few values (a dummy) may be rounded to one.
     """
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         step, origin = np.sqrt(12) * self.sigma, rng.random(clean.shape[1])
         if step == 0:
             return np.zeros_like(clean)
@@ -292,7 +324,7 @@ class Missing(Noise):
         if self.length < 1:
             raise SettingInvalid(f"noise.length must be at least 1 time step, got {self.length}")
 
-    def _error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
+    def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
         if kind == "tabular":
             lost = rng.random(clean.shape) < self._share(clean.var(axis=0))
             return np.where(lost, clean.mean(axis=0) - clean, 0.0)
