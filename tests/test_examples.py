@@ -34,6 +34,7 @@ OWN = {
     "own_regressor": {"regressor": "kernel_smoother"},
     "own_noise": {"noise": "drift"},
     "own_dataset": {"dataset": "greenhouse"},
+    "sklearn_transformer": {"denoiser": "low_rank"},
 }
 """Folders with something of one's own, and what must stand in the cells."""
 

@@ -12,7 +12,10 @@ from experiments.base.code import is_ours
 from experiments.base.errors import BadConfig
 from experiments.base.resources import torch_device
 from experiments.config.schema import Config
-from experiments.config.targets import build, parameters_of, resolve, resolve_function
+from experiments.config.targets import build, parameters_of, resolve, resolve_function, targets_within
+
+TRANSFORMER = "experiments.methods.transformer.Transformer"
+"""What makes a denoiser of a scikit-learn transformer."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Component:
     def packages(self) -> tuple[str, ...]:
         """What computes the result: the target's package, and what the class or its network say they use."""
         network = getattr(self.cls, "network_class", None)
-        return (self.target, *getattr(self.cls, "uses", ()), *getattr(network, "uses", ()))
+        uses = (*getattr(self.cls, "uses", ()), *getattr(network, "uses", ()))
+        return (self.target, *targets_within(self.params), *uses)
 
     @property
     def needs_backbone(self) -> bool:
@@ -117,7 +121,7 @@ def denoisers_of(config: Config) -> list[Component]:
     """The selected denoisers, `identity` first: the others are compared with it."""
     profile = config.profile
     chosen = [
-        _component(name, node, "denoiser", config).capped(
+        _as_denoiser(_component(name, node, "denoiser", config)).capped(
             max_epochs=profile.denograd_epochs, epochs=profile.autoencoder_epochs
         )
         for name, node in config.denoiser.items()
@@ -134,6 +138,15 @@ def denoisers_of(config: Config) -> list[Component]:
             f"Try 'denoiser=[identity,{','.join(c.name for c in chosen)}]'"
         )
     return sorted(chosen, key=lambda component: component.name != "identity")
+
+
+def _as_denoiser(component: Component) -> Component:
+    """A denoiser as it is; a scikit-learn transformer within what makes it one."""
+    cls = component.cls
+    if callable(getattr(cls, "denoise", None)) or not callable(getattr(cls, "transform", None)):
+        return component
+    inside = {"_target_": component.target, **component.params}
+    return replace(component, target=TRANSFORMER, params={"transformer": inside})
 
 
 def backbones_of(config: Config) -> list[Component]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -127,7 +127,27 @@ def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = ()) -> 
     for key in arguments:
         if not takes_any(cls) and key not in known:
             raise BadTarget(f"{where}.{key}: {cls.__name__} takes no parameter '{key}'. {near(key, known)}")
-    return cls(**arguments)
+    return cls(**{key: _built(value, f"{where}.{key}", allow) for key, value in arguments.items()})
+
+
+def targets_within(value: Any) -> Iterator[str]:
+    """The dotted paths that parameters name, however deep."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield str(value["_target_"])
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from targets_within(each)
+
+
+def _built(value: Any, where: str, allow: Sequence[str]) -> Any:
+    """A parameter, with the objects that it describes built."""
+    if isinstance(value, list):
+        return [_built(each, where, allow) for each in value]
+    if isinstance(value, Mapping) and "_target_" in value:
+        return build(value, where=where, allow=allow)
+    return value
 
 
 def parameters_of(cls: type) -> set[str]:
@@ -158,6 +178,8 @@ def _moved(target: str) -> str:
 
 def _module(target: str) -> ModuleType:
     try:
+        if target.startswith("sklearn.impute."):  # IterativeImputer is hidden as long as it is experimental
+            importlib.import_module("sklearn.experimental.enable_iterative_imputer")
         return importlib.import_module(target.rpartition(".")[0])
     except ImportError as error:
         raise BadTarget(f"_target_ '{target}' cannot be imported: {error}") from error
