@@ -18,6 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
+from denograd.data import with_gaps
+
 Comparison = Literal["cross_entropy", "f1"]
 
 
@@ -139,9 +141,11 @@ class AgraClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"comparison must be {', '.join(COMPARISONS)} or None (plain), got {self.comparison!r}"
             )
-        x, labels = samples(X, (2,)), np.asarray(y)
+        x, labels = samples(X, (2,)), np.asarray(with_gaps(y))
         if labels.shape != (len(x),):
             raise ValueError(f"y must have shape ({len(x)},), got {labels.shape}")
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise ValueError("y holds NaN, infinite or masked labels: drop these rows first")
         known = np.unique(labels)
         if len(known) < 2:
             raise ValueError(f"needs at least two classes, got {known.tolist()}")
@@ -213,10 +217,10 @@ def samples(X: ArrayLike, dimensions: tuple[int, ...] = (2, 3)) -> Tensor:
     ValueError
         For another number of dimensions, no rows, or a value that is NaN or infinite.
     """
-    values = np.array(X, dtype=np.float32)
+    values = np.array(with_gaps(X), dtype=np.float32)
     if values.ndim not in dimensions or not len(values):
         wanted = " or ".join(map(str, dimensions))
         raise ValueError(f"X must have rows and {wanted} dimensions, got shape {values.shape}")
     if not np.isfinite(values).all():
-        raise ValueError("X holds NaN or infinite values: impute or drop them first")
+        raise ValueError("X holds NaN, infinite or masked values: impute or drop them first")
     return torch.from_numpy(values)

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from baselines.agra import samples
 from baselines.training import seeded
+from denograd.data import with_gaps
 from denograd.models import choose_device
 
 
@@ -230,7 +231,7 @@ def _predict(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def _goal(y: ArrayLike, X: ArrayLike) -> Tensor:
-    values, rows = np.array(y, dtype=np.float32), len(np.asarray(X))
+    values, rows = np.array(with_gaps(y), dtype=np.float32), len(np.asarray(X))
     if values.shape != (rows,):
         raise ValueError(f"y must have shape ({rows},), one value per row of X, got {values.shape}")
     if not np.isfinite(values).all():

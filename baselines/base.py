@@ -13,10 +13,10 @@ from typing import Any, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["tabular", "series"]
+from denograd.data import Array, Kind, with_gaps
+
 Settings = Literal["paper", "sound"]
 Outputs = Literal["target", "all"]
-Array = NDArray[np.floating[Any]]
 
 
 class Backbone(Protocol):
@@ -135,15 +135,15 @@ def stack(X: Array, y: Array | None) -> Array:
     Raises
     ------
     ValueError
-        If `X` is not two-dimensional, the lengths differ, or a value is NaN or infinite.
+        If `X` is not two-dimensional, the lengths differ, or a value is NaN, infinite or masked.
     """
-    X = np.asarray(X)
+    X = np.asarray(with_gaps(X))
     if X.ndim != 2:
         raise ValueError(f"X must be two-dimensional (rows, columns), got shape {X.shape}")
     if y is None:
         frame = X.copy()
     else:
-        y = np.asarray(y)
+        y = np.asarray(with_gaps(y))
         if y.shape != (len(X),):
             raise ValueError(f"y must have shape ({len(X)},) like the rows of X, got {y.shape}")
         frame = np.column_stack([X, y])
@@ -152,7 +152,7 @@ def stack(X: Array, y: Array | None) -> Array:
     if not np.isfinite(frame).all():
         row, column = np.argwhere(~np.isfinite(frame))[0]
         raise ValueError(
-            f"the data hold NaN or infinite values, the first at row {row}, column {column}: "
+            f"the data hold NaN, infinite or masked values, the first at row {row}, column {column}: "
             "impute or drop them before denoising"
         )
     return frame

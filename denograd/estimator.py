@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from denograd.data.arrays import Array, Wrap, is_column, is_frame, read, read_targets
-from denograd.data.checks import check_targets, check_windows
+from denograd.data.checks import check_targets, check_windows, not_fitted
+from denograd.data.time_index import check_index, check_labels
 from denograd.models.fitted import Fitted
-from denograd.models.frozen import Criterion, choose_device
+from denograd.models.frozen import Criterion, Forward, choose_device
 from denograd.models.layouts import Layout
 from denograd.rules.registry import RuleName, run
 
@@ -29,6 +30,15 @@ class DenoGrad:
     layout : {"auto", "ntc", "nct"}
         Whether the model sees windows as (batch, time, channel) or (batch, channel, time). "auto" asks the
         model's attribute ``input_layout``, then looks whether its first layer is a 1-D convolution.
+    forward : callable, optional
+        ``forward(model, x, first) -> prediction`` for a model that needs more than `x` or returns more than a
+        tensor; the default is ``model(x)``. ``first`` numbers the samples of the batch, ``(B,)``: the row of a
+        table, the first step of a window. So time features that stand apart are given by
+        ``lambda model, x, first: model(x, hours[first[:, None] + steps])`` with ``steps = torch.arange(window)``.
+
+    The model, as asked through `forward`, is a function of each sample alone: it maps ``(B, d)`` rows, or
+    ``(B, W, C)`` windows (`layout`), to ``(B,)`` or ``(B, k)`` predictions and lets gradients through. This is
+    tried before every run.
 
     Notes
     -----
@@ -67,11 +77,13 @@ class DenoGrad:
         device: torch.device | str | None = None,
         *,
         layout: Layout = "auto",
+        forward: Forward | None = None,
     ):
         self.model = model
         self.criterion = criterion
         self.device = device
         self.layout = layout
+        self.forward = forward
 
     def fit(
         self,
@@ -128,6 +140,7 @@ class DenoGrad:
                 f"X must have shape {'(steps, channels)' if is_ts else '(rows, features)'}, "
                 f"got {values.shape}"
             )
+        check_index(X, "series" if is_ts else "tabular")
         if is_ts:
             check_windows(len(values), window_size, future, stride)
         elif (window_size, future, stride, flattening) != (None, 1, 1, False):
@@ -142,17 +155,17 @@ class DenoGrad:
         self._wrap_y: Wrap | None = None
         goals = None
         if target is not None:
-            goals, wrap = read(target, "y")
+            goals, self._wrap_y = read(target, "y")
             if cols is None:
                 check_targets(goals, len(values))
-            shape = goals.shape
+                check_labels(X, target)
             goals = goals.reshape(len(goals), -1)
-            self._wrap_y = lambda result: wrap(result.reshape(shape))
         self._fitted = Fitted(
             model=self.model,
             criterion=self.criterion,
             device=choose_device(self.device),
             layout=self.layout,
+            forward=self.forward,
             X=values,
             y=goals,
             is_ts=is_ts,
@@ -232,8 +245,8 @@ class DenoGrad:
 
         Raises
         ------
-        RuntimeError
-            Before `fit`.
+        NotFittedError
+            Before `fit`: scikit-learn's where it is loaded.
         TypeError
             For a parameter that the rule does not have, or that has no effect beside the others.
         ValueError
@@ -242,7 +255,7 @@ class DenoGrad:
             If the gradients of all epochs would not fit into memory.
         """
         if not hasattr(self, "_fitted"):
-            raise RuntimeError("call fit(X, y, ...) before transform()")
+            raise not_fitted("this DenoGrad", "call fit(X, y, ...) before transform()")
         given = {
             "nrr": nrr,
             "nr_threshold": nr_threshold,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from denograd.data.arrays import Array, Kind, is_frame, read
+from denograd.data.time_index import check_index
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.noise_level import by_column
 from denograd.map.refine import refine
@@ -56,7 +57,7 @@ class DenoisedData:
 def denoise(
     X: Any,
     sigma: Any = None,
-    kind: Kind = "tabular",
+    kind: Kind | None = None,
     *,
     sigma_unit: Unit = "data",
     solver: Solver | None = None,
@@ -74,7 +75,8 @@ def denoise(
         Standard deviation of the noise: a number for all columns, one per column, or ``{column: level}`` (other
         columns are held). The names ask for an estimate, with a warning; see `denograd.map.noise_level`.
     kind : {"tabular", "series"}
-        Whether the order of the rows means something.
+        Whether the order of the rows means something; by default not, with a warning where a time index says that
+        it does.
     sigma_unit : {"data", "std"}
         Whether sigma is in units of the data (default), or in standard deviations of the observed column.
     solver : {"lbfgs", "one_step"}, optional
@@ -114,6 +116,8 @@ def denoise(
     if sigma_unit not in get_args(Unit):
         raise ValueError(f"sigma_unit must be 'data' or 'std', got {sigma_unit!r}")
     values, wrap = read(X, "X")
+    check_index(X, kind)
+    kind = kind or "tabular"
     shape = values.shape
     if values.ndim == 1:
         if kind == "tabular":

@@ -77,7 +77,7 @@ OPTIONAL = {
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 
-PUBLIC_MODULES: tuple[str, ...] = ("denograd.models", "denograd.map", "denograd.table")
+PUBLIC_MODULES: tuple[str, ...] = ("denograd.data", "denograd.models", "denograd.map", "denograd.table")
 """Documented modules of `denograd` besides its front door; what they list in `__all__` is public."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,81 @@ def is_frame(data: object) -> bool:
 def is_column(data: object) -> bool:
     """Whether `data` is a pandas Series."""
     return hasattr(data, "to_frame") and hasattr(data, "iloc")
+
+
+def with_gaps(data: Any) -> Any:
+    """Make NaN of what a masked array masks, as a plain array; anything else is given back as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with_gaps(np.ma.masked_equal([1.0, -999.0], -999.0))
+    array([ 1., nan])
+    """
+    if not isinstance(data, np.ma.MaskedArray):
+        return data
+    values = np.array(data.data, dtype=data.dtype if np.issubdtype(data.dtype, np.inexact) else np.float64)
+    values[np.ma.getmaskarray(data)] = np.nan
+    return values if np.ma.is_masked(data) else data.data
+
+
+@dataclass(frozen=True)
+class Template:
+    """What was handed over, without its values: makes the like of it from refined ones. Can be pickled.
+
+    Attributes
+    ----------
+    name : str
+        What to call it in errors.
+    shape : tuple of int
+    dtype : object
+        Of an array or Series; None for a DataFrame.
+    make : callable or None
+        Class of a DataFrame or Series; None gives arrays.
+    index, columns, dtypes, label
+        Of a DataFrame or Series.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any = None
+    make: Callable[..., Any] | None = None
+    index: Any = None
+    columns: Any = None
+    dtypes: tuple[Any, ...] = ()
+    label: Any = None
+
+    def __call__(self, result: Array) -> Any:
+        """Make the like of it from `result`, which has as many values.
+
+        Raises
+        ------
+        FloatingPointError
+            If a value is not finite, or no longer in the type that is asked for.
+        """
+        result = result.reshape(self.shape)
+        self._check(result, result.dtype)
+        if self.make is None:
+            with np.errstate(over="ignore"):
+                values = result.astype(self.dtype, copy=False)
+            self._check(values, self.dtype)
+            return values
+        if self.columns is None:
+            return self.make(result, index=self.index, name=self.label, dtype=self.dtype)
+        # by position: names of columns may come twice
+        out = self.make(result, index=self.index)
+        if any(dtype != result.dtype for dtype in self.dtypes):
+            out = out.astype(dict(enumerate(self.dtypes)))
+        out.columns = self.columns
+        return out
+
+    def _check(self, values: Array, dtype: Any) -> None:
+        if not np.isfinite(values).all():
+            count = int((~np.isfinite(values)).sum())
+            raise FloatingPointError(
+                f"{self.name}: {count} of {values.size} refined values are not finite in {dtype}: the steps are too "
+                "large for it; standardise the data, take smaller steps, or hand over float64"
+            )
 
 
 def read(data: Any, name: str) -> tuple[Array, Wrap]:
@@ -47,9 +123,10 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
     TypeError
         If values are not floating-point numbers.
     ValueError
-        If a value is NaN or infinite.
+        If a value is NaN, infinite or masked.
     """
     wrap: Wrap
+    names = None
     if is_frame(data) or is_column(data):
         values, wrap = _read_frame(data, name)
         names = list(data.columns) if is_frame(data) else None
@@ -57,15 +134,12 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
         if isinstance(data, torch.Tensor):
             data = data.detach().cpu()
             data = (data.float() if data.dtype in (torch.bfloat16, torch.float16) else data).numpy()
-        values, names = np.asarray(data), None
+        values = np.asarray(with_gaps(data))
         dtype = values.dtype
         if not np.issubdtype(dtype, np.floating):
             raise TypeError(_not_float(name, str(dtype)))
         values = values.astype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
-
-        def wrap(result: Array) -> Array:
-            return result.astype(dtype, copy=False)
-
+        wrap = Template(name, values.shape, dtype)
     if not values.size:
         raise ValueError(f"{name} is empty, its shape is {values.shape}: there are no rows to refine")
     if not np.isfinite(values).all():
@@ -74,7 +148,7 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
         if len(position) > 1:
             where += f", column {names[position[1]]!r}" if names else f", column {position[1]}"
         raise ValueError(
-            f"{name} holds NaN or infinite values, the first in {where}: impute or drop them before"
+            f"{name} holds NaN, infinite or masked values, the first in {where}: impute or drop them before"
         )
     return values, wrap
 
@@ -98,18 +172,13 @@ def _read_frame(data: Any, name: str) -> tuple[Array, Wrap]:
             raise TypeError(_not_float(what, str(dtype)))
     small = all(str(dtype).lower() in ("float32", "float16") for _, dtype in parts)
     values = np.array(data.to_numpy(dtype="float32" if small else "float64", na_value=np.nan))
-
-    def wrap(result: Array) -> Any:
-        if is_frame(data):
-            out = type(data)(result, index=data.index, columns=data.columns)
-            for dtype in set(data.dtypes):
-                if dtype != result.dtype:
-                    out = out.astype(data.dtypes)
-                    break
-        else:
-            out = type(data)(result, index=data.index, name=data.name, dtype=data.dtype)
-        return out
-
+    if is_frame(data):
+        dtypes = tuple(dtype for _, dtype in parts)
+        wrap = Template(
+            name, values.shape, make=type(data), index=data.index, columns=data.columns, dtypes=dtypes
+        )
+    else:
+        wrap = Template(name, values.shape, data.dtype, make=type(data), index=data.index, label=data.name)
     return values, wrap
 
 
@@ -123,27 +192,21 @@ def read_targets(X: Any, y: Any, target_cols: Any) -> tuple[Any, tuple[int, ...]
     target_cols : tuple of int or None
         Their columns in `X`; None if the target stands apart.
     """
-    named = is_frame(X) and (
-        isinstance(y, str) or (isinstance(y, list) and all(isinstance(n, str) for n in y))
-    )
     if y is not None and target_cols is not None:
         raise ValueError("give the target either as y or as target_cols (columns of X), not both")
-    if isinstance(y, str) and not named:
+    names = _names_given(X, y)
+    if names is not None:
+        found = [_position(X, name) for name in names]
+        return (X.iloc[:, found[0]] if names is not y else X.iloc[:, found]), tuple(found)
+    if isinstance(y, str):
         raise TypeError(f"y={y!r} names a column, but X is no DataFrame: hand over the values")
-    if named:
-        names = [y] if isinstance(y, str) else y
-        columns = [str(c) for c in X.columns]
-        for n in names:
-            if n not in columns:
-                near = difflib.get_close_matches(n, columns) or columns[:5]
-                raise ValueError(
-                    f"y names a column {n!r} that X does not have; near names: {', '.join(near)}"
-                )
-        return X[y], tuple(columns.index(n) for n in names)
     if target_cols is None:
         return y, None
     width = X.shape[1] if hasattr(X, "shape") and len(X.shape) > 1 else np.asarray(X).shape[-1]
-    cols = target_cols if isinstance(target_cols, Sequence | np.ndarray | range) else [target_cols]
+    listed = isinstance(target_cols, Sequence | np.ndarray | range) and not isinstance(target_cols, str)
+    cols = list(target_cols) if listed else [target_cols]
+    if is_frame(X):
+        cols = [c if isinstance(c, int | np.integer) else _position(X, c) for c in cols]
     found = [int(c) for c in cols]
     for c in found:
         if not -width <= c < width:
@@ -154,3 +217,40 @@ def read_targets(X: Any, y: Any, target_cols: Any) -> tuple[Any, tuple[int, ...]
     if is_frame(X):
         return X.iloc[:, found], tuple(found)
     return X[:, found] if hasattr(X, "shape") else np.asarray(X)[:, found], tuple(found)
+
+
+def _names_given(X: Any, y: Any) -> list[Any] | None:
+    """The names of columns that `y` consists of, if that is what it is: names may be numbers or tuples."""
+    if not is_frame(X) or y is None or hasattr(y, "__array__"):
+        return None
+    if isinstance(y, list):
+        if all(isinstance(name, str) for name in y) and y:
+            return y
+        known = len(y) != len(X) and bool(y) and all(_hashable(n) and n in X.columns for n in y)
+        return y if known else None
+    return [y] if _hashable(y) and (isinstance(y, str | int) or y in X.columns) else None
+
+
+def _position(X: Any, name: Any) -> int:
+    """Where the column of that name stands in a DataFrame."""
+    columns = list(X.columns)
+    found = [i for i, c in enumerate(columns) if type(c) is type(name) and c == name]
+    found = found or [i for i, c in enumerate(columns) if c == name]
+    if len(found) > 1:
+        raise ValueError(
+            f"X has {len(found)} columns named {name!r}, numbers {found}: name the one with target_cols=<number>"
+        )
+    if not found:
+        near = difflib.get_close_matches(str(name), [str(c) for c in columns]) or columns[:5]
+        raise ValueError(
+            f"y names a column {name!r} that X does not have; near names: {', '.join(map(str, near))}"
+        )
+    return found[0]
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,17 @@ from denograd.data.arrays import Array
 
 LEVELS, REPEATED = 10, 20
 """At most so many integer values, each so many times on average, are labels."""
+
+
+class NotFittedError(ValueError, AttributeError):
+    """Something was asked of what has not been fitted; scikit-learn's of this name is raised where it is loaded."""
+
+
+def not_fitted(what: str, mend: str) -> Exception:
+    """Give the exception to raise, of the class that callers look for."""
+    theirs = sys.modules.get("sklearn.exceptions")
+    kind: type[Exception] = getattr(theirs, "NotFittedError", NotFittedError)
+    return kind(f"{what} has not been fitted: {mend}")
 
 
 def check_targets(y: Array, n: int) -> None:
@@ -24,15 +37,21 @@ def check_targets(y: Array, n: int) -> None:
 
 
 def check_discrete(y: Array) -> None:
-    """Refuse targets of one or two values, and of a few integers that come again and again."""
+    """Refuse targets of one or two values; warn of a few integers that come again and again, ratings, say."""
     for column in y.reshape(len(y), -1).T:
         values = np.unique(column)
-        few = len(values) <= LEVELS and len(column) >= REPEATED * len(values)
-        if len(column) > 2 and (len(values) <= 2 or (few and bool((values == values.round()).all()))):
-            quantity = "; if they measure a quantity, standardise it and train the model on that"
+        if len(column) > 2 and len(values) <= 2:
             raise ValueError(
                 f"the target is discrete, it has only the values {values.tolist()}: denograd refines regression "
-                f"targets; labels cannot move by small steps{quantity if len(values) > 2 else ''}"
+                "targets; labels cannot move by small steps"
+            )
+        few = len(values) <= LEVELS and len(column) >= REPEATED * len(values)
+        if few and bool((values == values.round()).all()):
+            warnings.warn(
+                f"the target is discrete, it has only the values {values.tolist()}: refined ones will lie between "
+                "them; if they are labels of classes, this is the wrong tool",
+                UserWarning,
+                stacklevel=4,
             )
 
 

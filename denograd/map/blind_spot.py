@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from denograd.data.arrays import Array, Kind
+from denograd.data.arrays import Array, Kind, with_gaps
+from denograd.data.checks import not_fitted
+from denograd.data.time_index import check_index
 from denograd.map.blind_spot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
 from denograd.models.folds import fold_of, interleaved
 from denograd.models.frozen import choose_device
@@ -144,6 +146,7 @@ class BlindSpot:
         ValueError
             If `X` is not two-dimensional, holds NaN, or has too few rows or columns.
         """
+        check_index(X, self.kind)
         X = check_matrix(X)
         n, c = X.shape
         needed = 4 * self.folds if self.kind == "tabular" else 4 * self.folds + 2 * self.context
@@ -228,7 +231,7 @@ class BlindSpot:
     def models_of(self, n: int, fitted_rows: int) -> NDArray[np.int64]:
         """Model of every row: that of its fold for the first `fitted_rows`, -1 (the mean of all) after them."""
         if not hasattr(self, "fold_"):
-            raise RuntimeError("this BlindSpot has not been fitted: call fit(X) first")
+            raise not_fitted("this BlindSpot", "call fit(X) first")
         if fitted_rows not in (0, len(self.fold_)) or fitted_rows > n:
             raise ValueError(
                 f"fitted_rows must be 0 or the {len(self.fold_)} rows that fit saw (and that lead the {n} given), "
@@ -369,12 +372,12 @@ def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
 
 def check_matrix(X: Array) -> Array:
     """Return `X` as a new two-dimensional float64 array, or say what is wrong with it."""
-    X = np.array(X, dtype=np.float64)
+    X = np.array(with_gaps(X), dtype=np.float64)
     if X.ndim != 2:
         raise ValueError(f"X must be two-dimensional (rows, columns), got shape {X.shape}")
     if not np.isfinite(X).all():
         row, column = np.argwhere(~np.isfinite(X))[0]
         raise ValueError(
-            f"X holds NaN or infinite values, the first at row {row}, column {column}: impute or drop them"
+            f"X holds NaN, infinite or masked values, the first at row {row}, column {column}: impute or drop them"
         )
     return X

@@ -68,6 +68,9 @@ def by_column(sigma: Any, names: Sequence[Any]) -> Any:
     if not isinstance(sigma, Mapping):
         return sigma
     unknown = [name for name in sigma if name not in names]
+    twice = [name for name in sigma if list(names).count(name) > 1]
+    if twice:
+        raise ValueError(f"several columns are named {twice[0]!r}: give sigma as one level per column")
     if unknown:
         raise ValueError(
             f"sigma names columns that the data does not have: {unknown}; it has {list(names[:10])}"
@@ -118,7 +121,8 @@ def noise_level(
     """
     columns = data.shape[1]
     names = names or range(columns)
-    bounds = {names[j]: float(b) for j, b in zip(outputs, bound, strict=True)}
+    keys = [j if list(names).count(name) > 1 else name for j, name in enumerate(names)]
+    bounds = {keys[j]: float(b) for j, b in zip(outputs, bound, strict=True)}
     if sigma is None:
         listed = [f"{name}: {b:.4g}" for name, b in bounds.items()]
         if len(listed) > LISTED:

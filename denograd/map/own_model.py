@@ -76,9 +76,8 @@ def transform_map(
             outputs = np.array(fitted.target_cols)
         models, fold = _models(fitted, opened, folds, verbose)
         order = np.arange(len(matrix)) if fitted.is_ts else np.argsort(fold, kind="stable")
-        segments = _segments(
-            fitted, models, fold if fitted.is_ts else fold[order], columns, opened.dtype, opened.batch_size
-        )
+        numbers = np.arange(fitted.count) if fitted.is_ts else order
+        segments = _segments(fitted, models, fold[numbers], numbers, columns, opened.dtype, opened.batch_size)
         z = torch.from_numpy(matrix[order]).to(fitted.device)
         residual = predict_rows(z, segments, len(outputs)) - matrix[order][:, outputs]
         moves = np.ones(matrix.shape[1], dtype=bool)
@@ -116,23 +115,26 @@ def _segments(
     fitted: Fitted,
     models: list[Predictor],
     fold: NDArray[np.int64],
+    numbers: NDArray[np.int64],
     columns: int,
     dtype: torch.dtype,
     size: int,
 ) -> list[Segment]:
-    """Batches of rows, or of windows, that one model predicts."""
+    """Batches of rows, or of windows, that one model predicts; `numbers` are those of the samples."""
     found = []
+    samples = torch.from_numpy(numbers).to(fitted.device)
     for a, b in _runs(fold, size):
         model = models[int(fold[a])]
         if not fitted.is_ts:
-            predict = partial(_predict_rows, model=model, columns=columns, dtype=dtype)
+            predict = partial(_predict_rows, model=model, samples=samples[a:b], columns=columns, dtype=dtype)
             found.append(Segment(slice(a, b), slice(a, b), predict))
             continue
         window, stride = fitted.window_size or 0, fitted.stride
         ahead = window + fitted.future - 1
         rows = slice(a * stride + ahead, (b - 1) * stride + ahead + 1, stride)
         cut = partial(windows_of, width=window, stride=stride, count=b - a)
-        predict = partial(_predict_rows, model=model, columns=columns, dtype=dtype, cut=cut)
+        ask = partial(_predict_rows, model=model, samples=samples[a:b], columns=columns, dtype=dtype)
+        predict = partial(ask, cut=cut)
         found.append(Segment(rows, slice(a * stride, rows.stop), predict))
     return found
 
@@ -144,8 +146,14 @@ def _runs(fold: NDArray[np.int64], size: int) -> list[tuple[int, int]]:
 
 
 def _predict_rows(
-    local: Tensor, *, model: Predictor, columns: int, dtype: torch.dtype, cut: Any = None
+    local: Tensor,
+    *,
+    model: Predictor,
+    samples: Tensor,
+    columns: int,
+    dtype: torch.dtype,
+    cut: Any = None,
 ) -> Tensor:
     x = local[:, :columns].to(dtype)
-    prediction = model(x if cut is None else cut(x))
+    prediction = model(x if cut is None else cut(x), samples)
     return prediction.reshape(len(prediction), -1).to(local.dtype)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from denograd.data.arrays import Array
 from denograd.data.windows import count_windows, targets_of, windows_of
-from denograd.models.frozen import Criterion, Predictor, dtype_of
+from denograd.models.frozen import Criterion, Forward, Predictor, dtype_of
 from denograd.models.layouts import Layout, find_layout
 from denograd.models.probe import check_model, is_mean, slope_of
 
@@ -33,6 +33,7 @@ class Fitted:
     criterion : callable
     device : torch.device
     layout : {"auto", "ntc", "nct"}
+    forward : callable or None
     X : (n, ...) array
         Observed features; ``(T, C)`` for a series.
     y : (n, k) array or None
@@ -51,6 +52,7 @@ class Fitted:
     criterion: Criterion
     device: torch.device
     layout: Layout
+    forward: Forward | None
     X: Array
     y: Array | None
     is_ts: bool
@@ -108,18 +110,26 @@ def open_model(fitted: Fitted, rule: str, batch_size: int | None) -> Opened:
         window = fitted.window_size or 0
         x = windows_of(X, window, fitted.stride, count)[probe].to(dtype)
         t = targets_of(y, window, fitted.future, fitted.stride, count)[probe].to(dtype)
-        layout = "ntc" if fitted.flattening else find_layout(fitted.model, x, fitted.layout)
+        known = fitted.flattening or fitted.forward is not None
+        layout = "ntc" if known else find_layout(fitted.model, x, fitted.layout)
     else:
         x, t, layout = X[probe].to(dtype), y[probe].to(dtype), "ntc"
-    predict = Predictor(fitted.model, fitted.criterion, layout, fitted.flattening)
-    check_model(predict, x, t)
+    predict = Predictor(
+        fitted.model,
+        fitted.criterion,
+        layout,
+        fitted.flattening,
+        fitted.forward,
+        fitted.stride if fitted.is_ts else 1,
+    )
+    check_model(predict, x, t, probe)
     with torch.no_grad():
-        mean = is_mean(predict, predict(x), t)
-    affine = slope_of(predict, x) if fitted.is_ts and getattr(fitted.model, "affine", False) else None
-    return Opened(predict, X, y, dtype, mean, batch_size or _batch_size(fitted, predict, x), affine)
+        mean = is_mean(predict, predict(x, probe), t)
+    affine = slope_of(predict, x, probe) if fitted.is_ts and getattr(fitted.model, "affine", False) else None
+    return Opened(predict, X, y, dtype, mean, batch_size or _batch_size(fitted, predict, x, probe), affine)
 
 
-def _batch_size(fitted: Fitted, predict: Predictor, x: Tensor) -> int:
+def _batch_size(fitted: Fitted, predict: Predictor, x: Tensor, samples: Tensor) -> int:
     """Samples per pass: what the backward pass keeps of them fits the cache of a CPU, or fills a GPU.
 
     A recurrent net works on one time step after the other, so its samples need little at a time. The choice
@@ -139,5 +149,5 @@ def _batch_size(fitted: Fitted, predict: Predictor, x: Tensor) -> int:
         return t
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda t: t):
-        predict(x.detach().requires_grad_())
+        predict(x.detach().requires_grad_(), samples)
     return int(2 ** round(math.log2(min(max(CACHE_BYTES * len(x) / kept, 256), 2048))))

@@ -76,7 +76,7 @@ def fold_models(
                 if callable(reset := getattr(module, "reset_parameters", None)):
                     reset()
             rows = torch.from_numpy(np.flatnonzero(fold != k)).to(x.device)
-            one = Predictor(model, predict.criterion, predict.layout, predict.flattening)
+            one = predict.of(model)
             _train(one, x, y, rows)
             models.append(one)
     return models
@@ -90,11 +90,11 @@ def _train(predict: Predictor, x: Tensor, y: Tensor, rows: Tensor) -> None:
         return split_rows(train[torch.randperm(len(train)).to(train.device)], BATCH)
 
     def loss(b: Tensor) -> Tensor:
-        return predict.loss(predict(x[b]), y[b])
+        return predict.loss(predict(x[b], b), y[b])
 
     def error() -> float:
         parts = split_rows(valid, 1024)
-        return sum(float((predict(x[b]).reshape(y[b].shape) - y[b]).square().sum()) for b in parts)
+        return sum(float((predict(x[b], b).reshape(y[b].shape) - y[b]).square().sum()) for b in parts)
 
     predict.model.requires_grad_(True)
     train_best(predict.model, batches, loss, error, epochs=EPOCHS, patience=PATIENCE, lr=RATE)

@@ -44,7 +44,7 @@ def find_layout(model: nn.Module, windows: Tensor, layout: Layout = "auto") -> L
     hooks = [m.register_forward_pre_hook(look) for m in weighted]
     try:
         # A model with channels first cannot take this layout: it fails after its first layer was seen.
-        with torch.no_grad(), suppress(RuntimeError, ValueError, IndexError):
+        with torch.no_grad(), suppress(RuntimeError, ValueError, IndexError, TypeError, AttributeError):
             model(probe)
     finally:
         for hook in hooks:

@@ -7,9 +7,13 @@ from torch import Tensor
 
 from denograd.models.frozen import Predictor
 
+SLACK, TF32 = 1000.0, 4e-3
+"""Predictions of the same sample may differ by so many units of rounding of the largest one; on CUDA, where
+convolutions round to ten bits, by this share of it."""
 
-def check_model(predict: Predictor, x: Tensor, y: Tensor) -> None:
-    """Run model and criterion once on a few samples, and refuse what no run could use.
+
+def check_model(predict: Predictor, x: Tensor, y: Tensor, samples: Tensor) -> None:
+    """Run model and criterion on a few samples, and refuse what no run could use.
 
     Parameters
     ----------
@@ -17,27 +21,11 @@ def check_model(predict: Predictor, x: Tensor, y: Tensor) -> None:
     x : (B, ...) tensor
         Samples spread over the data.
     y : (B, k) tensor
+    samples : (B,) tensor
+        Their numbers.
     """
-    try:
-        prediction = predict(x.detach().requires_grad_())
-    except RuntimeError as error:
-        hint = (
-            "its layers (or tensors that it made itself) lie on another device"
-            if "same device" in str(error)
-            else ("check the features it was trained on, window_size, flattening and layout")
-        )
-        raise ValueError(
-            f"the model cannot run on a batch of shape {tuple(x.shape)}, {hint}: {error}"
-        ) from error
-    if not isinstance(prediction, Tensor):
-        raise TypeError(f"the model must return a tensor of predictions, got {type(prediction).__name__}")
-    shape = tuple(prediction.shape)
-    aligned = shape[:1] == (len(x),) and prediction.numel() == y.numel() and len(shape) <= 3
-    if not aligned:
-        raise ValueError(
-            f"outputs and targets do not align: the model gives {shape} for {len(x)} samples, "
-            f"y has {y.shape[1]} target(s): expected ({len(x)}, {y.shape[1]})"
-        )
+    _check_function(predict, x, samples, y.shape[1])
+    prediction = _ask(predict, x.detach().requires_grad_(), samples, y.shape[1])
     if not prediction.isfinite().all():
         raise ValueError("the model predicts NaN or infinite values: was it trained on data of this scale?")
     spread = (prediction.detach().amax(0) - prediction.detach().amin(0)).max().item()
@@ -52,6 +40,100 @@ def check_model(predict: Predictor, x: Tensor, y: Tensor) -> None:
             "the model's output does not depend differentiably on its input: no gradients to follow"
         )
     check_criterion(predict, prediction, y)
+    _check_size(predict, x, y, samples)
+
+
+def _check_function(predict: Predictor, x: Tensor, samples: Tensor, targets: int) -> None:
+    """Refuse a model whose prediction for a sample is not a function of that sample alone."""
+    devices = [x.device] if x.device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        given = x.clone()
+        first = _ask(predict, given, samples, targets).reshape(len(x), -1)
+        if not torch.equal(given, x):
+            raise ValueError(
+                "the model writes into its input (an operation in place, such as x -= x.mean(1) or "
+                "nn.ReLU(inplace=True) as its first layer): work on a copy, x = x - ..., or x.clone()"
+            )
+        if not first.isfinite().all():
+            return  # said by the caller
+        eps = TF32 if x.device.type == "cuda" else SLACK * torch.finfo(first.dtype).eps
+        room = eps * float(first.abs().max())
+
+        def differs(other: Tensor, rows: slice) -> float:
+            away = float((other.reshape(-1, targets) - first[rows]).abs().nan_to_num(torch.inf).max())
+            return away if away > room else 0.0
+
+        if away := differs(_ask(predict, x.clone(), samples, targets), slice(None)):
+            torch.manual_seed(0)
+            seeded = _ask(predict, x.clone(), samples, targets)
+            torch.manual_seed(0)
+            chance = torch.equal(seeded, _ask(predict, x.clone(), samples, targets))
+            raise ValueError(
+                f"the model predicts differently when asked twice, by up to {away:.3g}: it depends on "
+                + (
+                    "chance; F.dropout needs training=self.training (or use nn.Dropout), and nothing may be drawn "
+                    "in forward"
+                    if chance
+                    else "the calls before; a hidden state or running statistics must not be kept from call to call"
+                )
+            )
+        half = len(x) // 2
+        for rows in (slice(0, half), slice(half, None)) if half else ():
+            if away := differs(_ask(predict, x[rows].clone(), samples[rows], targets), rows):
+                raise ValueError(
+                    f"the model's prediction for a sample depends on the other samples of its batch, by up to "
+                    f"{away:.3g}: batch_first=True may be missing from a recurrent layer or transformer, batch "
+                    "normalisation needs its running statistics, and no mean may be taken over dimension 0"
+                )
+
+
+def _ask(predict: Predictor, x: Tensor, samples: Tensor, targets: int) -> Tensor:
+    """Predict; refuse what is no tensor of one row of targets a sample."""
+    try:
+        prediction = predict(x, samples)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        if predict.forward is not None:
+            hint = "look at forward(model, x, first)"
+        elif "same device" in str(error):
+            hint = "its layers (or tensors that it made itself) lie on another device"
+        else:
+            hint = (
+                "check the features it was trained on, window_size, flattening and layout; a model that needs "
+                "more than one tensor is asked through forward=, see DenoGrad"
+            )
+        raise ValueError(
+            f"the model cannot run on a batch of shape {tuple(x.shape)}, {hint}: {error}"
+        ) from error
+    if not isinstance(prediction, Tensor):
+        raise TypeError(
+            f"the model must return a tensor of predictions, got {type(prediction).__name__}: pick it with "
+            "forward=lambda model, x, first: model(x)[0], say"
+        )
+    shape = tuple(prediction.shape)
+    single = len(x) == 1 and len(shape) == 0  # squeezed
+    aligned = shape[:1] == (len(x),) and prediction.numel() == targets * len(x) and len(shape) <= 3
+    if not aligned and not (single and targets == 1):
+        raise ValueError(
+            f"outputs and targets do not align: the model gives {shape} for {len(x)} samples, "
+            f"y has {targets} target(s): expected ({len(x)}, {targets})"
+        )
+    return prediction
+
+
+def _check_size(predict: Predictor, x: Tensor, y: Tensor, samples: Tensor) -> None:
+    """Refuse gradients whose squares the model's type cannot hold: nothing would move, in silence."""
+    g_x, g_y, _ = predict.gradients(x, y, samples)
+    largest = torch.maximum(g_x.flatten(1).abs().amax(1), g_y.abs().amax(1)).double()
+    largest = largest[largest > 0]
+    if not len(largest):
+        return
+    kind = torch.finfo(x.dtype)
+    usual = float(largest.median())
+    if not kind.tiny < usual**2 * 1e-3 or not usual**2 * 1e3 < kind.max:
+        raise ValueError(
+            f"the gradients of the loss are of size {usual:.3g}, whose squares {str(x.dtype).removeprefix('torch.')} "
+            "cannot hold: standardise X and y (mean 0, standard deviation 1), and train the model on that"
+        )
 
 
 def check_criterion(predict: Predictor, prediction: Tensor, y: Tensor) -> None:
@@ -76,12 +158,16 @@ def check_criterion(predict: Predictor, prediction: Tensor, y: Tensor) -> None:
 def is_mean(predict: Predictor, prediction: Tensor, y: Tensor) -> bool:
     """Whether the criterion averages over a batch (or is elementwise, then we do) rather than sums."""
     with torch.no_grad():
-        once = predict.loss(prediction, y)
-        twice = predict.loss(torch.cat([prediction, prediction]), torch.cat([y, y]))
-    return bool(twice <= 1.5 * once)
+        for shift in (0.0, 1.0, 10.0):  # a loss of 0 cannot tell
+            target = y + shift
+            once = predict.loss(prediction, target)
+            twice = predict.loss(torch.cat([prediction, prediction]), torch.cat([target, target]))
+            if once != 0:
+                break
+    return bool((twice - once).abs() <= (twice - 2 * once).abs())
 
 
-def slope_of(predict: Predictor, x: Tensor) -> tuple[Tensor, Tensor]:
+def slope_of(predict: Predictor, x: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
     """Read slope and offset of an affine model off its gradients.
 
     Parameters
@@ -89,6 +175,8 @@ def slope_of(predict: Predictor, x: Tensor) -> tuple[Tensor, Tensor]:
     predict : Predictor
     x : (B, W, C) tensor
         A few windows, to hold the model to its word.
+    samples : (B,) tensor
+        Their numbers.
 
     Returns
     -------
@@ -101,11 +189,11 @@ def slope_of(predict: Predictor, x: Tensor) -> tuple[Tensor, Tensor]:
         If the model calls itself affine and is not.
     """
     point = x[:1].detach().requires_grad_()
-    outputs = predict(point).reshape(-1)
+    outputs = predict(point, samples[:1]).reshape(-1)
     slope = torch.cat([torch.autograd.grad(o, point, retain_graph=True)[0] for o in outputs])
     offset = outputs.detach() - (slope * point.detach()).sum((1, 2))
     with torch.no_grad():
-        truth = predict(x).reshape(len(x), -1)
+        truth = predict(x, samples).reshape(len(x), -1)
         guess = torch.einsum("bwc,kwc->bk", x, slope) + offset
         # What rounding may do grows with the terms of the sum, not with the sum.
         size = torch.einsum("bwc,kwc->bk", x.abs(), slope.abs()) + offset.abs()

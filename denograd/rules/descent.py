@@ -107,7 +107,7 @@ def descend_rows(
         parts = []
         for start in range(0, n, how.batch_size):
             rows = slice(start, start + how.batch_size)
-            g_x, g_y, r = predict.gradients(X[rows].to(dtype), y[rows].to(dtype))
+            g_x, g_y, r = predict.gradients(X[rows].to(dtype), y[rows].to(dtype), rows)
             sx, sy = squared_rows(g_x), squared_rows(g_y)
             moves = gate(torch.abs(r, out=sizes[rows]), how.tau)
             factor = how.rule(sx, sy, r, how.nrr).mul_(moves)
@@ -162,7 +162,7 @@ def descend_series(
         for start in range(0, count, how.batch_size):
             rows = slice(start, min(start + how.batch_size, count))
             span = (rows.stop - start - 1) * stride + window
-            g_x, g_y, r = predict.gradients(windows[rows], targets[rows])
+            g_x, g_y, r = predict.gradients(windows[rows], targets[rows], rows)
             sx, sy = squared_rows(g_x), squared_rows(g_y)
             moves = gate(torch.abs(r, out=sizes[rows]), how.tau)
             factor = how.rule(sx, sy, r, how.nrr).mul_(moves)

@@ -135,7 +135,7 @@ def _criterion(
         goals = slice(span.start + window + future - 1, last + window + future, stride)
         rows = X[span].detach().requires_grad_()
         target = y[goals].detach().requires_grad_()
-        prediction = predict(windows_of(rows, window, stride, n))
+        prediction = predict(windows_of(rows, window, stride, n), slice(start, start + n))
         part = predict.loss(prediction, target)
         if how.mean:
             part = part * (n / count)

@@ -71,7 +71,8 @@ def run(rule: str, fitted: Fitted, given: dict[str, Any], **common: Any) -> Rule
         del common["save_gradients"]
     elif common["save_gradients"] is None:
         common["save_gradients"] = True
-    if rule != "map" and fitted.y is not None:  # `map` can hold a column by its sigma
+    # `map` can hold a column by its sigma; a target that stands apart was looked at by `fit`
+    if rule != "map" and fitted.y is not None and fitted.target_cols is not None:
         check_discrete(fitted.y)
     settings = {**defaults, **given}
     check_count(max_epochs=settings["max_epochs"])

@@ -28,7 +28,7 @@ def gate(size: Tensor, tau: float) -> Tensor:
 
 def inverse(square: Tensor) -> Tensor:
     """``1 / sqrt(square)``; large but finite where there is no gradient at all, so that the step is 0."""
-    return square.clamp(min=1e-36).rsqrt_()
+    return square.clamp(min=torch.finfo(square.dtype).tiny).rsqrt_()
 
 
 def fixed(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from denograd import BlindSpot
 
@@ -167,5 +168,5 @@ def test_bad_input(call, message):
 
 
 def test_not_fitted():
-    with pytest.raises(RuntimeError, match="call fit"):
+    with pytest.raises(NotFittedError, match="call fit"):
         BlindSpot().predict(waves())
