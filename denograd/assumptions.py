@@ -1,0 +1,213 @@
+"""Does the assumption hold? What the residual says of the noise: white, normal, of one size, as large as was said.
+
+The rule takes noise that is independent from value to value and normal, of a known size. What the backbone leaves
+over, the residual, is that noise plus the backbone's own error; where it shows a pattern, noise or backbone have it.
+Noise that resembles the neighbours' is predicted from them, and no residual shows it: the level given is then more than
+the residual allows, and columns that share it go together beyond what all others explain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from denograd.data.arrays import Array, Kind
+
+AUTOCORRELATED, CORRELATED = 0.2, 0.6
+"""Correlation of residuals from one row to the next, and partial correlation of columns, that are worth a word.
+
+White noise makes a residual's neighbours differ, never resemble each other: they were predicted from one another."""
+
+HEAVY = 3.0
+"""Excess kurtosis of normal noise is 0; from here on there are outliers."""
+
+UNEVEN = 2.5
+"""The residual is so many times as large in one part of the data as in another."""
+
+EXCESS = 1.15
+"""A level so many times its bound is not to be believed."""
+
+UNPREDICTED = 0.9
+"""Share of a column's variance that the residual keeps where nobody predicts it."""
+
+PARTS, FEW = 8, 80
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that speaks against the assumption.
+
+    Attributes
+    ----------
+    what : {"autocorrelation", "correlation", "shape", "size in time", "size by value", "level", "unpredicted", "few"}
+    column : object
+    figure : float
+        The statistic.
+    text : str
+        What was found, and what to do instead.
+    """
+
+    what: str
+    column: Any
+    figure: float
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the assumption is judged by.
+
+    Attributes
+    ----------
+    names : list
+        Of the refined columns.
+    observed, residual : (n, c) arrays
+        Data, and prediction minus data; NaN where there is none.
+    sigma, asked, bound : (c,) arrays
+        Level that was used, that was given, and the most that the residual allows.
+    kind : {"tabular", "series"}
+    """
+
+    names: list[Any]
+    observed: Array
+    residual: Array
+    sigma: Array
+    asked: Array
+    bound: Array
+    kind: Kind
+
+
+def check_assumptions(evidence: Evidence) -> list[Finding]:
+    """Look for patterns in the residuals."""
+    found = [finding for j in range(len(evidence.names)) for finding in _of_column(evidence, j)]
+    return found + _between(evidence)
+
+
+def _of_column(evidence: Evidence, j: int) -> list[Finding]:
+    name, r, y = evidence.names[j], evidence.residual[:, j], evidence.observed[:, j]
+    here = np.isfinite(r) & np.isfinite(y)
+    if here.sum() < FEW:
+        return [Finding("few", name, float(here.sum()), f"{int(here.sum())} values are too few to judge")]
+    found = []
+    spread, size = float(y[here].std()), float(np.sqrt((r[here] ** 2).mean()))
+    if size == 0 or spread == 0:
+        return []
+    if evidence.kind == "series":
+        pairs = here[1:] & here[:-1]
+        figure = float((r[1:] * r[:-1])[pairs].mean() / size**2)
+        if figure > AUTOCORRELATED:
+            found.append(
+                Finding(
+                    "autocorrelation",
+                    name,
+                    figure,
+                    f"the residual of one row resembles the next one's (correlation {figure:.2f}): something slow "
+                    "is not predicted, noise that is not independent in time perhaps. Take every k-th reading, or a "
+                    "longer context",
+                )
+            )
+    kurtosis = float((r[here] ** 4).mean() / size**4 - 3)
+    middle = float(np.median(np.abs(r[here])) / 0.6745)
+    if kurtosis > HEAVY:
+        found.append(
+            Finding(
+                "shape",
+                name,
+                kurtosis,
+                f"the residual has far outliers (excess kurtosis {kurtosis:.1f}; most of it has a size of "
+                f"{middle:.3g}, all of it {size:.3g}): a median filter before takes single wrong values out better",
+            )
+        )
+    found += _sizes(evidence, j, r, y, here)
+    sigma, asked, bound = (float(v[j]) for v in (evidence.sigma, evidence.asked, evidence.bound))
+    if size > UNPREDICTED**0.5 * spread:
+        found.append(
+            Finding(
+                "unpredicted",
+                name,
+                size / spread,
+                "nothing else in the data predicts it: little can be gained here. Hold it (leave it out of sigma), "
+                "or add columns that know of it",
+            )
+        )
+    elif sigma > 0 and asked > EXCESS * bound:
+        found.append(
+            Finding(
+                "level",
+                name,
+                asked / bound,
+                f"the level {asked:.4g} is more than the residual allows (bound {bound:.4g}, {sigma:.4g} was used): "
+                "it may be too large, or the noise of one reading resembles the next one's, and that part cannot be told "
+                "from signal. Measure the level again, or thin the readings out",
+            )
+        )
+    elif 0 < sigma < 0.1 * bound:
+        found.append(
+            Finding(
+                "level",
+                name,
+                sigma / bound,
+                f"the level {sigma:.4g} is far below what the residual would allow (bound {bound:.4g}): little moves. "
+                "If the column is noisier than that, give a higher level",
+            )
+        )
+    return found
+
+
+def _sizes(evidence: Evidence, j: int, r: Array, y: Array, here: NDArray[np.bool_]) -> list[Finding]:
+    """Compare the residual's size in parts of the data: along time, and along the value."""
+    found = []
+    name, prediction = evidence.names[j], (y + r)[here]
+    orders = [("size by value", np.argsort(prediction, kind="stable"), "where the value is large or small")]
+    if evidence.kind == "series":
+        orders.append(("size in time", np.arange(int(here.sum())), "at some times"))
+    for what, order, where in orders:
+        parts = np.array_split(np.abs(r[here])[order], PARTS)
+        sizes = np.array([np.median(part) for part in parts])
+        least = max(float(sizes.min()), 1e-12)
+        figure = float(sizes.max() / least)
+        if figure > UNEVEN and len(parts[0]) >= 10:
+            found.append(
+                Finding(
+                    what,
+                    name,
+                    figure,
+                    f"the residual is {figure:.1f} times as large {where} as elsewhere: give levels of their own per "
+                    "row (sigma of shape (rows, columns)) or per segment",
+                )
+            )
+    return found
+
+
+def _between(evidence: Evidence) -> list[Finding]:
+    """Residuals of two columns that go together."""
+    r = evidence.residual[np.isfinite(evidence.residual).all(1)]
+    if len(evidence.names) < 2 or len(r) < FEW:
+        return []
+    size = np.sqrt((r**2).mean(0))
+    size[size == 0] = np.inf
+    # the residuals of mutual predictions correlate as the columns do given all others, with the opposite sign
+    alike = -(r / size).T @ (r / size) / len(r)
+    np.fill_diagonal(alike, 0.0)
+    found = []
+    for a in range(len(evidence.names)):
+        b = int(np.abs(alike[a]).argmax())
+        if abs(alike[a, b]) > CORRELATED and (a < b or int(np.abs(alike[b]).argmax()) != a):
+            one, other = evidence.names[a], evidence.names[b]
+            found.append(
+                Finding(
+                    "correlation",
+                    one,
+                    float(alike[a, b]),
+                    f"it goes with {other} beyond what all else explains (partial correlation {alike[a, b]:.2f}): if "
+                    "the two share a source of noise, one sensor or supply, that part is taken for signal. Hold one of "
+                    "them then, or take their difference as a column",
+                )
+            )
+    return found

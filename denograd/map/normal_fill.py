@@ -1,0 +1,85 @@
+"""Gaps in a table under a multivariate normal: the first guess.
+
+By expectation maximisation (Little and Rubin, Statistical analysis with missing data, 2019, chapter 11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from denograd.data.arrays import Array
+
+ROUNDS = 20
+"""Of expectation maximisation."""
+
+MOST, PIECE = 20_000, 4096
+"""Rows that are enough to learn from; rows that are worked on at once."""
+
+RIDGE = 1e-3
+"""Added to the variances, in squared standard deviations."""
+
+GAP = 1e6
+"""Variance of a gap's observation, in squared standard deviations of its column: as good as none."""
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A multivariate normal, in standardised units: center (c,), spread (c, c)."""
+
+    center: Tensor
+    spread: Tensor
+
+
+def fit_normal(y: Array, missing: NDArray[np.bool_]) -> Normal:
+    """Learn mean and covariance from rows with gaps.
+
+    Parameters
+    ----------
+    y : (n, c) array
+        Standardised columns; what stands at gaps does not count.
+    missing : (n, c) bool array
+    """
+    n, c = y.shape
+    rows = np.unique(np.linspace(0, n - 1, min(n, MOST)).astype(int))
+    values, gap = torch.from_numpy(np.where(missing, 0.0, y)[rows]), torch.from_numpy(missing[rows])
+    unit = torch.eye(c, dtype=torch.float64)
+    normal = Normal(torch.zeros(c, dtype=torch.float64), unit)
+    for _ in range(ROUNDS):
+        mean, _, hidden = _condition(normal, values, gap)
+        center = mean.mean(0)
+        apart = mean - center
+        normal = Normal(center, (apart.T @ apart + hidden) / len(rows) + RIDGE * unit)
+    return normal
+
+
+def condition(normal: Normal, y: Array, missing: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Mean and variance of every value, given what its row holds, (n, c) each; 0 variance where it is observed."""
+    values, gap = torch.from_numpy(np.where(missing, 0.0, y)), torch.from_numpy(missing)
+    mean, variance, _ = _condition(normal, values, gap)
+    return mean.numpy(), variance.numpy()
+
+
+def _condition(normal: Normal, values: Tensor, gap: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Conditional mean and variance of every value, and the rows' conditional covariances summed."""
+    center, spread = normal.center, normal.spread
+    mean, variance, total = values.clone(), torch.zeros_like(values), torch.zeros_like(spread)
+    incomplete = torch.nonzero(gap.any(1))[:, 0]
+    for at in range(0, len(incomplete), PIECE):
+        rows = incomplete[at : at + PIECE]
+        hidden = gap[rows]
+        gain = torch.linalg.solve(spread + torch.diag_embed(GAP * hidden.double() + 1e-9), spread).transpose(
+            1, 2
+        )
+        here = center + ((values[rows] - center) * ~hidden)[:, None, :].matmul(gain.transpose(1, 2))[:, 0]
+        left = spread - gain @ spread
+        mean[rows] = torch.where(hidden, here, values[rows])
+        both = hidden[:, :, None] & hidden[:, None, :]
+        left = torch.where(both, left, 0.0)
+        variance[rows] = left.diagonal(dim1=-2, dim2=-1)
+        total += left.sum(0)
+    return mean, variance, total
