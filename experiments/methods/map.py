@@ -66,6 +66,22 @@ class _Levelled:
             level[0 if series else -1] = 0.0 if self.refine == "features" else target
         return level
 
+    def _as_told(self, out: Denoised, X: Array, y: Array | None) -> Denoised:
+        """Undo what was not to move, also where an estimated level could not hold it.
+
+        The target of a series and its history, channel 0 of the features, are two things: a refined target goes
+        beside features that stay as they are.
+        """
+        series = self._problem.kind == "series"
+        if self.refine == "target":
+            target = out.X[:, 0].copy() if series and out.y is None else out.y
+            return Denoised(np.array(X, dtype=out.X.dtype), target, out.info)
+        if self.refine == "features" and series:
+            out.X[:, 0] = X[:, 0]
+        if self.refine == "features" and y is not None:
+            return Denoised(out.X, np.array(y, dtype=out.X.dtype), out.info)
+        return out
+
 
 @contextmanager
 def _estimating() -> Iterator[None]:
@@ -87,7 +103,8 @@ class DenoGradMap(_Levelled):
         Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
         the denoiser is skipped where there is none; "blind_spot" and "wavelet" (series) estimate it.
     refine : {"both", "features", "target"}
-        What may move.
+        What may move. Of a series, "features" are the channels but the target's, and "target" is the value to be
+        predicted alone, not the target's history among the features.
     solver : {"lbfgs", "one_step"}
     max_epochs : int
         Iterations of L-BFGS.
@@ -144,7 +161,8 @@ class DenoGradMap(_Levelled):
             if len(found.sigma) <= 32
             else float(found.sigma.max()),
         }
-        return unstack(found.values.astype(np.result_type(frame, np.float16), copy=False), y, info)
+        refined = found.values.astype(np.result_type(frame, np.float16), copy=False)
+        return self._as_told(unstack(refined, y, info), X, y)
 
 
 class DenoGradMapBackbone(_Levelled):
@@ -159,7 +177,7 @@ class DenoGradMapBackbone(_Levelled):
     sigma : "known", "blind_spot", "wavelet" or float
         As in `DenoGradMap`.
     refine : {"both", "features", "target"}
-        What may move.
+        What may move, as in `DenoGradMap`.
     solver : {"lbfgs", "one_step"}
     max_epochs : int
         Iterations of L-BFGS.
@@ -218,8 +236,8 @@ class DenoGradMapBackbone(_Levelled):
             )
         info = {"history": method.history_}
         if self._problem.kind == "series":
-            return unstack(refined_X, y, info)
-        return Denoised(refined_X, refined_y.reshape(len(X)), info)
+            return self._as_told(unstack(refined_X, y, info), X, y)
+        return self._as_told(Denoised(refined_X, refined_y.reshape(len(X)), info), X, y)
 
 
 class DenoGradMapForecast(_Levelled):
@@ -238,7 +256,7 @@ class DenoGradMapForecast(_Levelled):
         Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
         the denoiser is skipped where there is none.
     refine : {"both", "features", "target"}
-        What may move.
+        What may move, as in `DenoGradMap`.
     """
 
     levels = ("known",)
@@ -281,7 +299,7 @@ class DenoGradMapForecast(_Levelled):
         refined[window:] += np.where(
             scale > 0, one_step(residual, np.where(scale > 0, scale, 1.0), sigma), 0.0
         )
-        return unstack(refined, y)
+        return self._as_told(unstack(refined, y), X, y)
 
 
 def trailing_mean(values: Array, steps: int, least: int = 100) -> Array:

@@ -63,7 +63,16 @@ class Refinement:
 
     def under(self, protocol: str) -> RefinedData:
         """Refine as the protocol says."""
+        if protocol == "deployable" and (made_of := getattr(self.make(), "made_of", None)):
+            return self._reference(made_of)
         return {"paper": self._paper, "deployable": self._deployable}[protocol]()
+
+    def _reference(self, made_of: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]) -> RefinedData:
+        """Make a reference row: it alone is shown the clean data."""
+        task = self.task
+        X, y, X_test = (v.copy() for v in made_of((task.X, task.y), (task.clean_X, task.clean_y)))
+        X[task.split.test], y[task.split.test] = np.nan, np.nan
+        return RefinedData(X, y, X_test)
 
     def _paper(self) -> RefinedData:
         X, y = self.task.X, self._target(slice(None))

@@ -56,13 +56,33 @@ def test_map_records_what_the_convergence_figure_reads(kind):
     assert {"moved", "residual", "displacement", "seconds"} <= set(first[0])
 
 
-@pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
-def test_map_moves_what_it_is_told(refine, moves):
+def moved_by(out, X, y):
+    """Whether the target, its history (channel 0 of a series) and another feature were moved."""
+    target = out.X[:, 0] if out.y is None else out.y
+    moved = np.abs(out.X - X).max(axis=0) > 0
+    return bool((target != y).any()), bool(moved[0]), bool(moved[1])
+
+
+@pytest.mark.parametrize("sigma", ["known", "blind_spot"])
+@pytest.mark.parametrize(
+    ("refine", "moves"), [("both", (1, 1, 1)), ("features", (0, 0, 1)), ("target", (1, 0, 0))]
+)
+def test_map_moves_what_it_is_told(refine, moves, sigma):
     _, noisy = waves()
+    noisy.setflags(write=False)
     problem = Problem("series", sigma=0.3)
-    out = DenoGradMap(refine=refine, solver="one_step").fit(noisy, problem=problem).denoise(noisy)
-    moved = np.abs(out.X - noisy).max(axis=0) > 0
-    assert (moved[0], moved[1]) == moves
+    method = DenoGradMap(sigma, refine, solver="one_step").fit(noisy, problem=problem)
+    assert moved_by(method.denoise(noisy), noisy, noisy[:, 0]) == moves
+
+
+@pytest.mark.parametrize("sigma", ["known", "blind_spot"])
+@pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
+def test_map_of_a_table_moves_what_it_is_told(refine, moves, sigma):
+    _, noisy = waves()
+    X, y = noisy[:, 1:], noisy[:, 0]
+    method = DenoGradMap(sigma, refine, solver="one_step").fit(X, y, problem=Problem("tabular", sigma=0.3))
+    target, _, feature = moved_by(method.denoise(X, y), X, y)
+    assert (target, feature) == moves
 
 
 def test_map_leaves_a_target_alone_that_is_known_to_be_clean():
@@ -241,15 +261,17 @@ def test_trailing_mean_looks_back_only():
     assert trailing_mean(values[:50], 401).max() == 0
 
 
-@pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
+@pytest.mark.parametrize(
+    ("refine", "moves"), [("both", (1, 1, 1)), ("features", (0, 0, 1)), ("target", (1, 0, 0))]
+)
 def test_forecasts_move_what_they_are_told(refine, moves):
     _, noisy = waves()
     for sigma, known in (("known", 0.3), (0.3, None)):
         problem = Problem("series", sigma=known, window=6, backbone=lagging([0.5, 0.5, 0.5]))
         method = DenoGradMapForecast(sigma, refine)
         assert method.skip(problem) is None
-        moved = np.abs(method.fit(noisy, problem=problem).denoise(noisy).X - noisy).max(axis=0) > 0
-        assert (moved[0], moved[1]) == moves
+        out = method.fit(noisy, problem=problem).denoise(noisy)
+        assert moved_by(out, noisy, noisy[:, 0]) == moves
 
 
 def test_forecasts_need_a_level_somewhere_and_a_past():
