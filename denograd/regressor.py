@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from denograd.data.arrays import Array, is_column, is_frame, read
-from denograd.data.checks import check_count, check_positive, check_targets
+from denograd.data.arrays import Array, is_column, is_frame, read, with_gaps
+from denograd.data.checks import check_count, check_positive, check_targets, not_fitted
+from denograd.data.time_index import check_labels
 from denograd.estimator import DenoGrad
 from denograd.models.training import split_rows, train_best
+from denograd.regressor_base import RegressorBase
 from denograd.rules.registry import RuleName
 
 Factory = Callable[[int, int], nn.Module]
@@ -35,7 +37,7 @@ def perceptron(inputs: int, targets: int) -> nn.Module:
     )
 
 
-class DenoisedRegressor:
+class DenoisedRegressor(RegressorBase):
     """Train a backbone on noisy data, refine the data with it, fit a regressor on the result.
 
     Prediction is the inner regressor's, on features as they come. The whole is cloned, searched and put into
@@ -112,13 +114,16 @@ class DenoisedRegressor:
         self.batch_size = batch_size
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
         """Train the backbone, refine the data, fit a clone of the regressor.
 
         Parameters
         ----------
         X : (n, d) array or DataFrame
         y : (n,) or (n, k) array, Series or DataFrame
+        **fit_params
+            What the regressor's own `fit` takes besides, ``sample_weight`` say (the backbone does not see it). Where
+            scikit-learn's metadata routing is enabled, what the regressor requests.
 
         Returns
         -------
@@ -139,9 +144,13 @@ class DenoisedRegressor:
         check_positive(lr=self.lr)
         if self.rule in UNFIT:
             raise ValueError(f"rule={self.rule!r} does not serve here: {UNFIT[self.rule]}")
-        values, wrap_X = read(_as_float(X), "X")
-        target, wrap_y = read(_as_float(y), "y")
+        inner = self._routed(fit_params)
+        check_labels(X, y)
+        values, wrap_X = read(_table(X), "X")
+        target, wrap_y = read(_numbers(y, "y"), "y")
         check_targets(target, len(values))
+        if len(values) < 2:
+            raise ValueError("n_samples=1: one row teaches nothing, give at least 2")
         rows = np.ascontiguousarray(target.reshape(len(target), -1))
         X_mean, X_scale = _standard(values)
         y_mean, y_scale = _standard(rows)
@@ -163,65 +172,52 @@ class DenoisedRegressor:
         self.n_features_in_ = values.shape[1]
         if is_frame(X):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.regressor_ = _clone(self.regressor).fit(self.X_, self.y_)
+        self.regressor_ = _clone(self.regressor).fit(self.X_, self.y_, **inner)
         return self
 
     def predict(self, X: Any) -> Any:
         """Predict for features as they come, shape ``(n,)`` or ``(n, k)``."""
         if not hasattr(self, "regressor_"):
-            raise RuntimeError("call fit(X, y) before predict()")
+            raise not_fitted(f"this {type(self).__name__}", "call fit(X, y) before predict()")
         return self.regressor_.predict(X)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2, averaged over targets."""
         truth = np.asarray(y, dtype=float).reshape(len(y), -1)
         guess = np.asarray(self.predict(X), dtype=float).reshape(truth.shape)
-        return float(np.mean(1 - ((truth - guess) ** 2).sum(0) / ((truth - truth.mean(0)) ** 2).sum(0)))
+        weight = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        left = weight @ (truth - guess) ** 2
+        spread = weight @ (truth - np.average(truth, axis=0, weights=weight)) ** 2
+        return float(np.mean(1 - left / spread))
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters of the constructor; `deep` adds the regressor's as ``regressor__name``."""
-        names = [n for n in inspect.signature(type(self).__init__).parameters if n != "self"]
-        params = {name: getattr(self, name) for name in names}
-        if deep and hasattr(self.regressor, "get_params"):
-            params |= {f"regressor__{k}": v for k, v in self.regressor.get_params().items()}
-        return params
+    def get_metadata_routing(self) -> Any:
+        """Say to scikit-learn that what `fit` gets is handed on to the regressor."""
+        from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by the names that `get_params` gives."""
-        known = self.get_params(deep=False)
-        inner = {}
-        for name, value in params.items():
-            if name.startswith("regressor__"):
-                inner[name.removeprefix("regressor__")] = value
-            elif name in known:
-                setattr(self, name, value)
-            else:
-                raise ValueError(f"DenoisedRegressor has no parameter {name!r}; it has {', '.join(known)}")
-        if inner:
-            self.regressor.set_params(**inner)
-        return self
+        router = MetadataRouter(owner=self)
+        if not hasattr(self.regressor, "get_metadata_routing"):
+            return router
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return router.add(regressor=self.regressor, method_mapping=mapping)
+
+    def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of the regressor's own `fit`."""
+        if not (fit_params and "sklearn" in sys.modules):
+            return fit_params
+        import sklearn
+        from sklearn.utils.metadata_routing import process_routing
+
+        if not sklearn.get_config()["enable_metadata_routing"]:
+            return fit_params
+        return dict(process_routing(self, "fit", **fit_params).regressor.fit)
 
     def __sklearn_tags__(self) -> Any:
-        """Say to scikit-learn that this is a regressor."""
-        from sklearn.utils import RegressorTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="regressor",
-            target_tags=TargetTags(required=True, multi_output=True),
-            regressor_tags=RegressorTags(),
-        )
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "regressor_")
-
-    def __repr__(self) -> str:
-        default = inspect.signature(type(self).__init__).parameters
-        shown = [
-            f"{name}={value!r}"
-            for name, value in self.get_params(deep=False).items()
-            if name == "regressor" or value != default[name].default
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
 
     def _train(self, X: Array, y: Array) -> nn.Module:
         """Train a fresh backbone with early stopping; the global random state stays as it is."""
@@ -254,13 +250,32 @@ class DenoisedRegressor:
         return model.eval()
 
 
-def _as_float(data: Any) -> Any:
-    """Let numbers of any type in (as scikit-learn does); what is no number stays and is refused later."""
+def _table(X: Any) -> Any:
+    """Numbers of any type as floats, in rows and columns."""
+    X = _numbers(X, "X")
+    shape = X.shape
+    if len(shape) != 2:
+        raise ValueError(
+            f"Expected 2D array, got {len(shape)}D array instead, of shape {shape}: X has rows and columns"
+        )
+    if shape[1] == 0:
+        raise ValueError(f"0 feature(s) (shape={shape}) while a minimum of 1 is required.")
+    return X
+
+
+def _numbers(data: Any, name: str) -> Any:
+    """Let numbers of any type in, as scikit-learn does (and in its words, where it has some)."""
+    if data is None:
+        raise ValueError(f"This estimator requires {name} to be passed, but the target {name} is None")
+    if hasattr(data, "tocsr"):
+        raise TypeError(f"{name} is sparse, and sparse input is not supported: hand over {name}.toarray()")
     if is_frame(data) or is_column(data):
         kinds = data.dtypes if is_frame(data) else [data.dtype]
         return data.astype(float) if all(getattr(t, "kind", "O") in "iubf" for t in kinds) else data
-    values = np.asarray(data)
-    return values.astype(float) if values.dtype.kind in "iub" else values
+    values = np.asarray(with_gaps(data))
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has values of type {values.dtype}")
+    return values.astype(float) if values.dtype.kind in "iubO" else values
 
 
 def _standard(values: Array) -> tuple[Array, Array]:
