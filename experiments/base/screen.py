@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 
@@ -13,6 +14,15 @@ LEAST, USUAL = 60, 100
 def width() -> int:
     """Columns of the terminal; the variable ``COLUMNS`` wins."""
     return max(LEAST, shutil.get_terminal_size((USUAL, 24)).columns)
+
+
+def in_notebook() -> bool:
+    """Whether a kernel of Jupyter runs this process."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
 
 
 def wrapped(

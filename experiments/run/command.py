@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -54,6 +56,10 @@ Options (override with KEY=VALUE; `--cfg job` shows the values in force)
 """
 
 
+_ended: list[HarnessError] = []
+"""How the run ended, if not well."""
+
+
 class CellsFailed(HarnessError):
     """The run is through, but not every cell succeeded."""
 
@@ -81,10 +87,13 @@ def _main(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # it then raises, where it would print and exit
     sys.argv = [sys.argv[0], *checked_line(arguments)]
     register()
+    _ended.clear()
     try:
         _hydra_main()
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, arguments) from error
+    for error in _ended:
+        raise error
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -93,7 +102,9 @@ def _hydra_main(node: DictConfig) -> None:
         run_once(as_config(node))
     except HarnessError as error:
         command.tell(error)  # every run of a sweep tells its own: Hydra hands on the first alone
-        raise
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # perhaps in a process of its own
+            raise
+        _ended.append(error)  # raised through Hydra it would print a line more
 
 
 def run_once(config: Config) -> None:

@@ -6,19 +6,27 @@ from collections.abc import Iterator
 
 import torch
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
+from experiments.base.screen import in_notebook
 from experiments.run.bench import Bench
 from experiments.run.protocols import variants
 from experiments.run.trial import Trial
 from experiments.store.cell import Cell
 
 
-def execute(bench: Bench) -> list[Cell]:
-    """Compute what is missing and return all cells of the run, the stored ones among them."""
+def execute(bench: Bench, *, progress: bool | None = None) -> list[Cell]:
+    """Compute what is missing and return all cells of the run, the stored ones among them.
+
+    Parameters
+    ----------
+    bench : Bench
+    progress : bool, optional
+        Whether to show a bar; by default where somebody watches, in a terminal or a notebook.
+    """
     torch.set_num_threads(bench.config.threads)
     cells = []
-    with threadpool_limits(bench.config.threads), _progress(bench) as bar:
+    with threadpool_limits(bench.config.threads), _progress(bench, progress) as bar:
         for trial in trials(bench):
             bench.task(trial.protocol, trial.repetition)  # bad input shows here, before any cell
             bar.set_postfix_str(f"{trial.protocol} {trial.denoiser.name}")
@@ -36,11 +44,12 @@ def trials(bench: Bench) -> Iterator[Trial]:
                 yield Trial(bench, protocol, repetition, denoiser, backbone)
 
 
-def _progress(bench: Bench) -> tqdm:
+def _progress(bench: Bench, wanted: bool | None) -> tqdm:
     config = bench.config
     per_pair = sum(
         1 + len(variants(p, bench.noise.sigma, test_form=True)) * len(bench.regressors)
         for p in config.protocol
     )
     total = config.repetitions * len(bench.pairs) * per_pair
-    return tqdm(total=total, desc=config.dataset.name, unit="cell", disable=None, dynamic_ncols=True)
+    hidden = None if wanted is None and not in_notebook() else wanted is False
+    return tqdm(total=total, desc=config.dataset.name, unit="cell", disable=hidden, dynamic_ncols=True)
