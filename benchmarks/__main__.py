@@ -47,7 +47,10 @@ BENCHMARKS = {
     "campaign": Benchmark("Overhead of a campaign, and what a second worker gains", ("overhead",)),
     "time_to_quality": Benchmark("Seconds until the best recovery", needs_data=True),
 }
-"""By the name of the script. `map_shares` takes hours and writes docs/map.md itself: it is called by hand."""
+"""By the name of the script."""
+
+BY_HAND = ("map_shares", "pays")
+"""Studies of hours on real data, resumable, whose tables stand in docs/: each says how it is called."""
 
 
 def measured(name: str, benchmark: Benchmark) -> tuple[str, bool]:

@@ -61,10 +61,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
 `experiments` are the modules that lie directly in these folders; as something imported, they and `baselines` are
 the whole package."""
 
-OF_THE_ROOM = {
-    f"experiments.report.{folder}": "experiments.report" for folder in ("sections", "forms", "figures")
-}
-"""Folders that are no room of their own: headings, forms and drawings are parts of the report."""
+OF_THE_ROOM = {"experiments.report.sections": "experiments.report"}
+"""Folders that count as their room's own files: a heading of the report is made of the report's parts, and the report
+of its headings."""
 
 LIBRARY_NEEDS = {"numpy", "torch", "tqdm"}
 OPTIONAL = {
