@@ -98,6 +98,13 @@ def test_a_name_that_is_not_there_is_noticed(name):
     assert leads_nowhere(name)
 
 
+def test_every_example_is_listed():
+    listed = set(LINK.findall((ROOT / "examples/README.md").read_text()))
+    there = {path.name for path in (ROOT / "examples").glob("*.py")}
+    there |= {f"{path.parent.name}/README.md" for path in (ROOT / "examples").glob("*/README.md")}
+    assert listed == there
+
+
 def test_every_page_is_in_the_site():
     def leaves(node):
         if isinstance(node, str):
