@@ -15,8 +15,9 @@ from denograd.estimator import DenoGrad
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.noise_level import NoiseLevelMissing
 from denograd.map.refine import Refined, refine
-from denograd.one_call import DenoisedData, denoise
+from denograd.one_call import denoise
 from denograd.regressor import DenoisedRegressor
+from denograd.result import DenoisedData
 from denograd.smoothed_target import SmoothedTarget, smooth_target
 
 __version__ = "0.1.0"

@@ -143,8 +143,8 @@ def _of_column(evidence: Evidence, j: int) -> list[Finding]:
                 name,
                 asked / bound,
                 f"the level {asked:.4g} is more than the residual allows (bound {bound:.4g}, {sigma:.4g} was used): "
-                "it may be too large, or the noise of one reading resembles the next one's, and that part cannot be told "
-                "from signal. Measure the level again, or thin the readings out",
+                "it may be too large, or the noise of one reading resembles the next one's, and that part cannot be "
+                "told from signal. Measure the level again, or thin the readings out",
             )
         )
     elif 0 < sigma < 0.1 * bound:

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from denograd.data.arrays import Array, Kind, is_frame, read
-from denograd.data.time_index import check_index
+from denograd.data.arrays import Array, Kind, is_column
 from denograd.map.blind_spot import BlindSpot
-from denograd.map.noise_level import by_column
-from denograd.map.refine import refine
+from denograd.map.error_scale import noise_bound
+from denograd.map.gaps import Filled, fill_gaps
+from denograd.map.noise_level import noise_level
+from denograd.map.refine import Refined, refine
 from denograd.map.solve import LARGE, Solver
+from denograd.readings import Readings, take
+from denograd.result import DenoisedData
 
 Unit = Literal["data", "std"]
-
-
-@dataclass(frozen=True)
-class DenoisedData:
-    """What `denoise` returns.
-
-    Attributes
-    ----------
-    data : array, tensor or DataFrame
-        The denoised data: same type, shape and dtype as what was handed over.
-    sigma : (c,) array
-        Noise level that was used per column, in the data's units; 0 for a column that was held.
-    bound : (c,) array
-        What the noise of a column cannot exceed.
-    error_before, error_after : (c,) arrays
-        Mean squared error per column, in squared units of the data: ``sigma**2``, and Stein's unbiased estimate
-        of what is left. They are as right as `sigma` is.
-    solver : {"lbfgs", "one_step"}
-        What was used.
-    history : list of dict
-        Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
-    """
-
-    data: Any
-    sigma: Array
-    bound: Array
-    error_before: Array
-    error_after: Array
-    solver: Solver
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def share(self) -> float:
-        """Estimated share of the noise's squared error that is left, mean over the columns that have any."""
-        noisy = self.error_before > 0
-        return float((self.error_after[noisy] / self.error_before[noisy]).mean()) if noisy.any() else 1.0
+Gaps = Literal["keep", "fill"]
 
 
 def denoise(
@@ -59,24 +28,35 @@ def denoise(
     sigma: Any = None,
     kind: Kind | None = None,
     *,
+    time: Any = None,
+    gaps: Gaps = "keep",
+    skip: Sequence[Any] = (),
     sigma_unit: Unit = "data",
     solver: Solver | None = None,
     seed: int = 0,
-    verbose: bool = False,
+    verbose: bool = True,
     **backbone: Any,
 ) -> DenoisedData:
     """Denoise a table or a series: train a blind-spot backbone on it, then apply the rule `map`.
 
     Parameters
     ----------
-    X : array, tensor or DataFrame
-        ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series; floating-point, without gaps.
-    sigma : float, (c,) array_like, mapping, "blind_spot" or "wavelet"
+    X : array, tensor, DataFrame or Series
+        ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series, floating-point; NaN is a gap. Of a
+        DataFrame, columns of floating-point numbers are refined; whole numbers, true and false, and text are inputs
+        that do not move; dates and ids are left alone. The result's `columns` says which is which.
+    sigma : float, (c,) or (n, c) array_like, mapping or str
         Standard deviation of the noise: a number for all columns, one per column, or ``{column: level}`` (other
-        columns are held). The names ask for an estimate, with a warning; see `denograd.map.noise_level`.
-    kind : {"tabular", "series"}
-        Whether the order of the rows means something; by default not, with a warning where a time index says that
-        it does.
+        columns are held). The names of estimates, see `denograd.map.noise_level`.
+    kind : {"tabular", "series"}, optional
+        Whether the order of the rows means something: by default where a time is known.
+    time : column name or (n,) array_like, optional
+        When the rows were taken; by default a DatetimeIndex. Rows are worked on in this order and on regular
+        steps: where one is missing there is a gap. Only the given rows come back, in their own order.
+    gaps : {"keep", "fill"}
+        Whether a gap comes back as one, or as its posterior mean, with its standard error in the result's `std`.
+    skip : sequence of column names
+        Columns of a DataFrame to leave alone.
     sigma_unit : {"data", "std"}
         Whether sigma is in units of the data (default), or in standard deviations of the observed column.
     solver : {"lbfgs", "one_step"}, optional
@@ -84,7 +64,7 @@ def denoise(
     seed : int
         Of the backbone's training.
     verbose : bool
-        Show progress where stderr is a terminal.
+        Show progress where stderr is a terminal or the call comes from a notebook.
     **backbone
         Parameters of `BlindSpot`: context, folds, hidden, epochs, device (by default that of a tensor `X`, else
         the CPU).
@@ -113,32 +93,108 @@ def denoise(
     >>> bool(result.share < 0.3)  # what it expected itself
     True
     """
-    if sigma_unit not in get_args(Unit):
-        raise ValueError(f"sigma_unit must be 'data' or 'std', got {sigma_unit!r}")
-    values, wrap = read(X, "X")
-    check_index(X, kind)
-    kind = kind or "tabular"
-    shape = values.shape
-    if values.ndim == 1:
-        if kind == "tabular":
-            raise ValueError("X has one dimension: hand over rows and columns, or set kind='series'")
-        values = values[:, None]
-    matrix = values.astype(np.float64)
-    if matrix.ndim != 2:
-        raise ValueError(f"X must have shape (rows, columns) or, one series, (steps,), got {shape}")
-    names = list(X.columns) if is_frame(X) else list(range(matrix.shape[1]))
-    level = by_column(sigma, names)
-    if sigma_unit == "std" and level is not None:
-        if isinstance(level, str):
-            raise ValueError(f"sigma={level!r} is an estimate in the data's units: leave sigma_unit='data'")
-        level = np.asarray(level, dtype=float) * matrix.std(0)
+    for name, value, known in (("sigma_unit", sigma_unit, Unit), ("gaps", gaps, Gaps)):
+        if value not in get_args(known):
+            raise ValueError(f"{name} must be {' or '.join(map(repr, get_args(known)))}, got {value!r}")
+    if is_column(sigma):
+        sigma = sigma.to_dict()
+    readings = take(X, sigma=sigma, kind=kind, time=time, skip=skip)
+    level = _level(readings, sigma, sigma_unit)
+    missing = np.isnan(readings.matrix)
+    filled = fill_gaps(readings.matrix, _known(level, readings), readings.kind, seed=seed)
     if isinstance(X, torch.Tensor):
         backbone = {"device": X.device, **backbone}
-    blind = BlindSpot(kind, verbose=verbose, **backbone).fit(matrix, seed=seed)
+    blind = BlindSpot(readings.kind, verbose=verbose, **backbone).fit(filled.values, seed=seed)
+    if level is None or isinstance(level, str):
+        level = _estimated(level, readings, filled, blind)
     if solver is None:
-        solver = "lbfgs" if matrix.size <= LARGE else "one_step"
-    found = refine(blind, matrix, level, fitted_rows=len(matrix), solver=solver, names=names, verbose=verbose)
-    result = wrap(found.values.reshape(shape).astype(values.dtype))
-    if isinstance(X, torch.Tensor):
-        result = torch.from_numpy(result).to(dtype=X.dtype, device=X.device)
-    return DenoisedData(result, found.sigma, found.bound, found.sigma**2, found.error, solver, found.history)
+        solver = "lbfgs" if filled.values.size <= LARGE else "one_step"
+    found = refine(blind, filled.values, level, fitted_rows=len(missing), solver=solver, verbose=verbose)
+    return _result(readings, filled, found, missing, level, gaps, solver)
+
+
+def _level(readings: Readings, sigma: Any, unit: Unit) -> Any:
+    """Levels of the inputs in the data's units, on the grid; None or the name of an estimate as it is."""
+    level = readings.level(sigma)
+    if level is None or isinstance(level, str):
+        if unit == "std" and level is not None:
+            raise ValueError(f"sigma={level!r} is an estimate in the data's units: leave sigma_unit='data'")
+        return level
+    if unit == "std":
+        level = level * np.nanstd(readings.matrix, 0)
+    if level.ndim == 2 and readings.grid is not None:
+        level = np.nan_to_num(readings.grid.spread(level))
+    return level
+
+
+def _known(level: Any, readings: Readings) -> Array:
+    """Levels as far as they are known before the fit, (m,)."""
+    if level is None or isinstance(level, str):
+        return np.where(readings.moves, np.nan, 0.0)
+    known: Array = level if level.ndim == 1 else np.sqrt((level**2).mean(0))
+    return known
+
+
+def _estimated(name: str | None, readings: Readings, filled: Filled, blind: BlindSpot) -> Array:
+    """The level that an estimate gives to the refined columns.
+
+    Raises
+    ------
+    NoiseLevelMissing
+        Without a name, with the bounds.
+    """
+    outputs = np.flatnonzero(readings.moves)
+    bound = noise_bound(blind.residual_)[outputs]
+    names = [readings.names[place] for place in readings.owner]
+    return noise_level(
+        name, filled.values, bound, outputs, blind.constant_ | ~readings.moves, readings.kind, names
+    )
+
+
+def _result(
+    readings: Readings,
+    filled: Filled,
+    found: Refined,
+    missing: NDArray[np.bool_],
+    asked: Array,
+    gaps: Gaps,
+    solver: Solver,
+) -> DenoisedData:
+    """Hand the figures back in the data's own rows, columns and type."""
+    sigma = np.broadcast_to(found.sigma, missing.shape)
+    values = np.where(missing, filled.values, found.values)
+    std = np.where(missing, np.sqrt(filled.variance), _standard_error(found, sigma, missing))
+    seen = np.where(missing, np.nan, readings.matrix)
+    shown = np.where(missing & (gaps == "keep"), np.nan, values)
+    level = np.sqrt((sigma**2).mean(0))
+    rows = readings.rows
+    observed = readings.by_column(rows(seen))
+    numbers = readings.by_column(np.ones(len(readings.moves)))
+    said = [readings.grid.said] if readings.grid is not None and readings.grid.said else []
+    return DenoisedData(
+        data=readings.wrap(rows(shown)),
+        std=readings.wrap_std(np.where(np.isnan(rows(shown)), np.nan, rows(std))),
+        sigma=readings.by_column(level),
+        bound=readings.by_column(found.bound),
+        error_before=readings.by_column(level**2),
+        error_after=readings.by_column(found.error),
+        solver=solver,
+        history=found.history,
+        columns=readings.roles,
+        gaps=np.where(np.isnan(numbers), 0, np.isnan(observed).sum(0)).astype(int),
+        notes=said,
+        asked=readings.by_column(np.sqrt((np.broadcast_to(asked, missing.shape) ** 2).mean(0))),
+        kind=readings.kind,
+        observed=observed,
+        refined=readings.by_column(rows(values)),
+        residual=readings.by_column(rows(np.where(missing, np.nan, found.residual))),
+    )
+
+
+def _standard_error(found: Refined, sigma: Array, missing: NDArray[np.bool_]) -> Array:
+    """Standard error of every observed value: the posterior's, scaled so that its mean square is Stein's estimate."""
+    variance = sigma**2 * found.scale**2 / np.maximum(found.scale**2 + sigma**2, np.finfo(float).tiny)
+    mean = np.where(missing, np.nan, variance)
+    mean = np.nanmean(mean, 0)
+    factor = np.where(mean > 0, found.error / np.where(mean > 0, mean, 1.0), 0.0)
+    return np.minimum(np.sqrt(variance * factor), sigma)

@@ -71,6 +71,7 @@ OPTIONAL = {
     "denograd.regressor_base": {"sklearn"},
     "denograd.chosen_target": {"sklearn"},
     "denograd.target_choice": {"sklearn"},
+    "denograd.result": {"pandas", "matplotlib"},
     "denograd.table.content": {"charset_normalizer"},
     "denograd.table.columns": {"pandas"},
     "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},

@@ -101,7 +101,7 @@ class Template:
             )
 
 
-def read(data: Any, name: str) -> tuple[Array, Wrap]:
+def read(data: Any, name: str, *, gaps: bool = False) -> tuple[Array, Wrap]:
     """Copy `data` into a floating-point array.
 
     Parameters
@@ -109,6 +109,8 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
     data : array, tensor, DataFrame, Series or nested list
     name : str
         What to call it in errors.
+    gaps : bool
+        Whether NaN stands for a gap and is let through.
 
     Returns
     -------
@@ -142,8 +144,9 @@ def read(data: Any, name: str) -> tuple[Array, Wrap]:
         wrap = Template(name, values.shape, dtype)
     if not values.size:
         raise ValueError(f"{name} is empty, its shape is {values.shape}: there are no rows to refine")
-    if not np.isfinite(values).all():
-        position = np.argwhere(~np.isfinite(values))[0].tolist()
+    wrong = np.isinf(values) if gaps else ~np.isfinite(values)
+    if wrong.any():
+        position = np.argwhere(wrong)[0].tolist()
         where = f"row {position[0]}"
         if len(position) > 1:
             where += f", column {names[position[1]]!r}" if names else f", column {position[1]}"

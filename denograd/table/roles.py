@@ -86,6 +86,8 @@ def find_roles(
 def check_known(what: str, names: Collection[Any], columns: list[Any]) -> None:
     """Refuse names that are no columns."""
     for name in names:
+        if columns.count(name) > 1:
+            raise ValueError(f"{what} names {name!r}, but several columns are named {name!r}: rename them")
         if name not in columns:
             near = difflib.get_close_matches(str(name), [str(c) for c in columns]) or columns[:10]
             raise ValueError(

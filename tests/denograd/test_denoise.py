@@ -45,7 +45,7 @@ def test_progress_covers_the_solver_and_its_probe_runs(monkeypatch):
     monkeypatch.setattr("denograd.data.progress.tqdm", Bar)
     _, X = noisy_waves(100)
     found = denoise(X, 0.2, "series", verbose=True, **QUICK)
-    denoise(X, 0.2, "series", **QUICK)
+    denoise(X, 0.2, "series", verbose=False, **QUICK)
     assert [bar.asked for bar in bars] == [None, True]
     assert bars[0].desc == "denograd map"
     assert len(found.history) < bars[0].n <= bars[0].total == 5 * 40
@@ -108,7 +108,11 @@ def test_same_seed_same_bytes():
     ("arguments", "error", "message"),
     [
         ({"X": np.ones((50, 3), dtype=int)}, TypeError, "floating-point"),
-        ({"X": np.full((50, 3), np.nan)}, ValueError, "NaN"),
+        ({"X": np.full((50, 3), np.nan)}, ValueError, "column 0 holds no value at all"),
+        ({"X": np.full((50, 3), np.inf)}, ValueError, "infinite"),
+        ({"gaps": "drop"}, ValueError, "gaps must be 'keep' or 'fill'"),
+        ({"skip": ["a"]}, ValueError, "skip names columns of a DataFrame"),
+        ({"time": np.arange(7), "kind": "series"}, ValueError, "time has 7 values, X has 100 rows"),
         ({"X": np.zeros(50)}, ValueError, "kind='series'"),
         ({"X": np.zeros((50, 3, 2))}, ValueError, "rows, columns"),
         ({"kind": "serie"}, ValueError, "kind must be"),
@@ -123,3 +127,132 @@ def test_bad_input(arguments, error, message):
     _, X = noisy_waves(100)
     with pytest.raises(error, match=message):
         denoise(**{"X": X, "sigma": 0.1, **QUICK, **arguments})
+
+
+def sensor_log(n=1500, seed=0):
+    """A log as people have it, the clean values, and the noise of its columns of numbers."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / 12
+    clean = pd.DataFrame({"temp": np.sin(t), "flow": 10 * np.cos(t) + 5 * np.sin(2 * t)})
+    noise = {"temp": 0.1, "flow": 1.0}
+    log = clean + rng.normal(size=clean.shape) * np.array(list(noise.values()))
+    log.insert(0, "when", pd.date_range("2024-01-01", periods=n, freq="10min"))
+    log.insert(2, "alarms", (clean["temp"] > 0.5).astype(int))
+    log["state"] = np.where(clean["flow"] > 0, "open", "shut")
+    log["serial"] = [f"R{i}" for i in range(n)]
+    return log, clean, noise
+
+
+def test_a_sensor_log_as_it_is():
+    log, clean, noise = sensor_log()
+    log.loc[100:119, "flow"] = np.nan
+    found = denoise(log, noise, time="when", **CLOSED)
+    kept = found.data
+    assert list(kept.dtypes) == list(log.dtypes)
+    untouched = ["when", "alarms", "state", "serial"]
+    pd.testing.assert_frame_equal(kept[untouched], log[untouched])
+    assert kept["flow"].isna().sum() == 20
+    for name, level in noise.items():
+        seen = log[name].notna()
+        left = ((kept[name] - clean[name])[seen] ** 2).mean()
+        assert left < 0.5 * level**2
+        inside = (np.abs(kept[name] - clean[name]) < 1.645 * found.std[name])[seen]
+        assert 0.75 < inside.mean() <= 1.0
+    filled = denoise(log, noise, time="when", gaps="fill", **CLOSED)
+    gap = slice(100, 119)
+    assert np.abs(filled.data.loc[gap, "flow"] - clean.loc[gap, "flow"]).max() < 5.0
+    assert (filled.std.loc[gap, "flow"] > filled.std["flow"].median()).all()
+    assert [column.role for column in found.columns] == [
+        *("time", "refined", "held", "refined", "categories", "passed")
+    ]
+
+
+@pytest.mark.parametrize("sigma", [0.1, {"temp": 0.1}, {"temp": 0.1, "alarms": 0.1}])
+def test_what_a_level_names(sigma):
+    log, _, _ = sensor_log(200)
+    found = denoise(log, sigma, kind="series", **CLOSED)
+    refined = [column.name for column in found.columns if column.role == "refined"]
+    assert refined == (["temp", "flow"] if sigma == 0.1 else list(sigma))
+    assert np.isnan(found.sigma[list(log.columns).index("state")])
+
+
+def test_one_level_per_refined_column_or_per_column():
+    log, _, _ = sensor_log(200)
+    numbers = log[["temp", "alarms", "flow"]]
+    first = denoise(numbers, [0.1, 1.0], "series", **CLOSED)
+    second = denoise(numbers, [0.1, 0.0, 1.0], "series", **CLOSED)
+    pd.testing.assert_frame_equal(first.data, second.data)
+    with pytest.raises(
+        ValueError, match=r"one per column \(3, or 2 for those that are refined\), got shape \(4,\)"
+    ):
+        denoise(numbers, [0.1] * 4, "series", **CLOSED)
+
+
+def test_missing_rows_leave_gaps_on_the_grid():
+    log, clean, noise = sensor_log(800)
+    rows = np.sort(np.random.default_rng(0).permutation(800)[:720])
+    part = log.iloc[rows].sample(frac=1, random_state=0)
+    found = denoise(part, noise, time="when", **CLOSED)
+    assert "80 steps without a reading" in found.notes[0] or "79 steps" in found.notes[0]
+    assert found.data.index.equals(part.index)
+    left = ((found.data["temp"] - clean.loc[part.index, "temp"]) ** 2).mean()
+    assert left < 0.5 * noise["temp"] ** 2
+
+
+def test_a_tenth_of_gaps_costs_little():
+    clean, X = noisy_waves(800)
+    missing = np.random.default_rng(3).random(X.shape) < 0.1
+    whole = denoise(X, 0.2, "series", **CLOSED).data
+    found = denoise(np.where(missing, np.nan, X), 0.2, "series", **CLOSED).data
+    assert np.isnan(found).sum() == missing.sum()
+    share, best = (((values - clean)[~missing] ** 2).mean() / 0.04 for values in (found, whole))
+    assert share < best + 0.05
+
+
+def test_intervals_cover_what_they_say():
+    clean, X = noisy_waves(2000)
+    found = denoise(X, 0.2, "series", **CLOSED)
+    inside = np.abs(found.data - clean) < 1.645 * found.std
+    assert 0.85 < inside.mean() < 0.95
+
+
+def test_a_result_that_speaks():
+    log, _, noise = sensor_log()
+    log.loc[3, "temp"] = np.nan
+    found = denoise(log, noise, time="when", **CLOSED)
+    assert len(repr(found).splitlines()) <= 10
+    assert "2 of 6 columns refined" in repr(found)
+    table = found.summary()
+    assert list(table.index) == list(log.columns)
+    assert table.loc["temp", "gaps"] == 1
+    assert 0 < table.loc["temp", "share"] < 1
+    assert "<table" in found._repr_html_()
+    axes = found.plot("temp").axes[0]
+    assert axes.get_ylabel() == "temp"
+    with pytest.raises(ValueError, match="no column 'tmep'"):
+        found.plot("tmep")
+    with pytest.raises(ValueError, match="holds no numbers"):
+        found.plot("state")
+    wide = denoise(np.tile(noisy_waves(100)[1], 5) + np.arange(15), 0.2, "series", **CLOSED)
+    assert len(repr(wide).splitlines()) <= 10
+    wide.plot(3)
+
+
+def test_what_speaks_against_the_assumption():
+    clean, X = noisy_waves(1500)
+    rng = np.random.default_rng(1)
+    assert denoise(X, 0.2, "series", **CLOSED).check() == []
+    spikes = X.copy()
+    spikes[rng.permutation(1500)[:15], 0] += 8.0
+    lonely = np.column_stack([X, rng.normal(size=1500)])
+    uneven = clean + 0.05 * rng.normal(size=X.shape) * np.where(np.arange(1500) < 700, 1.0, 8.0)[:, None]
+    cases = [
+        ("shape", 0, denoise(spikes, 0.2, "series", **CLOSED)),
+        ("unpredicted", 3, denoise(lonely, 0.2, "series", **CLOSED)),
+        ("level", 0, denoise(X, 0.6, "series", **CLOSED)),
+        ("size in time", 1, denoise(uneven, 0.2, "series", **CLOSED)),
+    ]
+    for what, column, result in cases:
+        found = [finding for finding in result.check() if (finding.what, finding.column) == (what, column)]
+        assert len(found) == 1, (what, result.check())
+        assert str(column) in str(found[0])

@@ -81,23 +81,30 @@ def test_repeated_missing_and_uneven_stamps_are_noticed():
 
 
 def test_every_door_looks_at_the_index():
+    numbered = waves(index=OUT_OF_ORDER["numbers"])
+    with pytest.warns(UserWarning, match="not in the order"):
+        denoise(numbered, 0.2, kind="series", hidden=0)
+    with pytest.warns(UserWarning, match="not in the order"):
+        denoise(numbered["a"], 0.2, kind="series", hidden=0)
     frame = waves(index=OUT_OF_ORDER["shuffled"])
-    with pytest.warns(UserWarning, match="not in the order"):
-        denoise(frame, 0.2, kind="series", hidden=0)
-    with pytest.warns(UserWarning, match="not in the order"):
-        denoise(frame["a"], 0.2, kind="series", hidden=0)
     with pytest.warns(UserWarning, match="not in the order"):
         BlindSpot("series", hidden=0).fit(frame)
     with pytest.warns(UserWarning, match="not in the order"):
         DenoGrad(nn.Linear(24, 1), nn.MSELoss()).fit(frame, "a", is_ts=True, window_size=8, flattening=True)
 
 
-def test_a_table_with_a_time_index_is_asked_about():
-    with pytest.warns(UserWarning, match="has a time index, but is refined as a table.*set kind='series'"):
-        denoise(waves(index=DAYS), 0.2, hidden=0)
-    denoise(waves(index=DAYS), 0.2, kind="tabular", hidden=0)
-    denoise(waves(index=OUT_OF_ORDER["shuffled"]), 0.2, hidden=0)  # samples with a date
-    denoise(waves(), 0.2, hidden=0)
+@pytest.mark.parametrize("name", ["shuffled", "backwards", "periods", "durations", "time zone"])
+def test_a_time_index_gives_the_order_of_a_series(name):
+    index = OUT_OF_ORDER[name]
+    order = np.argsort(index, kind="stable")
+    shuffled = waves().iloc[np.argsort(order)].set_axis(index)
+    found = denoise(shuffled, 0.2, hidden=0)
+    assert found.kind == "series"
+    assert "rows put in order of time" in found.notes[0]
+    assert found.data.index.equals(index)
+    straight = denoise(waves(), 0.2, kind="series", hidden=0)
+    assert_allclose(found.data.to_numpy()[order], straight.data.to_numpy())
+    assert denoise(shuffled, 0.2, kind="tabular", hidden=0).kind == "tabular"  # samples with a date
 
 
 # Labels of X and y
@@ -194,8 +201,10 @@ def masked():
 
 def test_a_mask_is_a_gap():
     X = masked()
-    with pytest.raises(ValueError, match="masked values, the first in row 7, column 1"):
-        denoise(X, 0.2, hidden=0)
+    kept, filled = (denoise(X, 0.2, gaps=gaps, hidden=0).data for gaps in ("keep", "fill"))
+    assert np.argwhere(kept.mask).tolist() == [[7, 1]]
+    assert not filled.mask.any()
+    assert abs(filled[7, 1]) < 2
     with pytest.raises(ValueError, match="masked values, the first at row 7, column 1"):
         BlindSpot(hidden=0).fit(X)
     blind = BlindSpot(hidden=0).fit(X.data)
