@@ -65,6 +65,7 @@ class AgraRegressor(RegressorMixin, BaseEstimator):
     default_last_layer: ClassVar[Sequence[str] | None] = None
     input: ClassVar[str] = "flat"
     uses_validation: ClassVar[bool] = True
+    revision: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -101,6 +101,9 @@ class Denoiser(Protocol):
     ``features_only`` says that it can be fitted and applied without a target (on a table), ``causal`` that
     ``denoise(..., causal=True)`` exists: row ``t`` of the result depends on rows ``0..t`` alone.
     ``sequential`` says that it runs along the order of the rows, which on a table means nothing.
+
+    A denoiser of this project also has a ``revision``, 1 at first: raised whenever its results change, it tells
+    stored results of older code from new ones. A subclass that changes sets its own.
     """
 
     features_only: bool

@@ -22,6 +22,7 @@ class FrameDenoiser:
     features_only = True
     causal = True
     sequential = False
+    revision = 1
 
     def __init__(self, settings: Settings = "paper") -> None:
         if settings not in get_args(Settings):

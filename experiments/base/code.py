@@ -1,10 +1,21 @@
-"""Whose code a class is, and what says that it has changed."""
+"""Whose code a class is, and what says that it has changed.
+
+A result is stored under a key that names what computed it: a component of ours by its `revision`, which is raised
+when its results change; a class of a library by the version of the library; any other class by its source.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import hashlib
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
+from pathlib import Path
+from types import ModuleType
 
 OURS = ("denograd", "baselines", "experiments")
 """Packages of this project."""
@@ -16,6 +27,35 @@ _FIRST = "0.1.0"
 def is_ours(path: str) -> bool:
     """Whether a dotted path leads into this project."""
     return path.partition(".")[0] in OURS
+
+
+def revision_of(cls: type, *modules: ModuleType) -> int:
+    """The revision of a component of ours: 1, and one more for every raise in what it is made of.
+
+    That is the attribute ``revision`` of the class, of those that it inherits from, and of the network that it wraps
+    (``network_class``); and the constant ``REVISION`` of the modules given and of those in ``built_on``.
+    """
+    classes = {*cls.__mro__, *getattr(getattr(cls, "network_class", None), "__mro__", ())}
+    raised = sum(vars(each).get("revision", 1) - 1 for each in classes)
+    built_on = {*modules, *getattr(cls, "built_on", ())}
+    return 1 + raised + sum(module.REVISION - 1 for module in built_on)
+
+
+def source_of(cls: type) -> str | None:
+    """A hash of the source that a user's class is made of; None for ours, for a library's, and where there is none.
+
+    Every module counts that the class inherits from, and every one that those import, as far as it is the user's.
+    """
+    if is_ours(cls.__module__):
+        return None
+    modules = {each.__module__ for each in cls.__mro__}
+    files: dict[str, Path] = {}
+    for name in sorted(modules):
+        _collect(name, files)
+    if not files:
+        return None
+    sums = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values())
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()[:16]
 
 
 def versions_of(*packages: str) -> dict[str, str]:
@@ -38,6 +78,45 @@ def versions_of(*packages: str) -> dict[str, str]:
         for distribution in _distributions().get(module, ()):
             versions[distribution] = _version(distribution)
     return versions
+
+
+def _collect(name: str, files: dict[str, Path]) -> None:
+    """Add a user's module and what it imports, as far as that is the user's, to `files`."""
+    if name in files or is_ours(name) or (path := _users_file(name)) is None:
+        return
+    files[name] = path
+    for imported in _imported(path.read_text(encoding="utf-8"), name, path.name == "__init__.py"):
+        _collect(imported, files)
+
+
+def _users_file(name: str) -> Path | None:
+    """The source of a module that is neither part of Python nor installed."""
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return None
+    module = sys.modules.get(name)
+    try:
+        origin = getattr(module, "__file__", None) if module else importlib.util.find_spec(name).origin  # type: ignore[union-attr]  # None is caught
+    except (ImportError, AttributeError, ValueError):
+        return None
+    if origin is None or not origin.endswith(".py"):
+        return None
+    path = Path(origin).resolve()
+    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib", "stdlib")}
+    return None if any(folder in path.parents for folder in installed) else path
+
+
+def _imported(source: str, name: str, is_package: bool) -> Iterator[str]:
+    """Modules that a source may import, functions' imports among them: names that are none are harmless."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                kept = name.split(".")[: len(name.split(".")) - node.level + is_package]
+                base = ".".join([*kept, *filter(None, [base])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 @cache

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+REVISION = 1
+"""To be raised when a metric comes out otherwise; see `experiments.base.code`."""
+
 Floats = NDArray[np.float64]
 
 PROJECTIONS = 100

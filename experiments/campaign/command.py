@@ -143,6 +143,11 @@ def described(found: Plan, call: Call) -> str:
         by_dataset[item.trial.bench.spec["dataset"]] = (units + 1, seconds + item.seconds)
     lines += [f"  {name}: {n} units, {duration(seconds)}" for name, (n, seconds) in by_dataset.items()]
     lines += [f"  {name}: cannot run. {reason}" for name, reason in found.absent]
+    if found.outdated:
+        lines.append(
+            f"  out of date, {found.outdated.total()} cells of what is to do, for what has changed since:"
+        )
+        lines += [f"    {n} cells: {reason}" for reason, n in found.outdated.most_common()]
     if found.items:
         guessed = f", {found.unmeasured} units of them guessed" if found.unmeasured else ""
         lines.append(f"Time, one unit after the other: {duration(found.seconds)}{guessed}")

@@ -20,7 +20,7 @@ from experiments.run.loop import trials
 from experiments.run.protocols import variants
 from experiments.run.scoring import Scorer
 from experiments.run.trial import Trial
-from experiments.store.cell import Cell, key_of
+from experiments.store.cell import Cell, key_of, stem_of
 from experiments.store.files import FINISHED, Store
 
 OVERHEAD_S = 0.05
@@ -100,6 +100,8 @@ class Plan:
         Datasets that cannot be read, each with the reason.
     unmeasured : int
         Units whose time is a guess.
+    outdated : Counter
+        Stored cells that stand for some of what is to do but were computed by older code, by what has changed.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -107,6 +109,7 @@ class Plan:
     after: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
     absent: list[tuple[str, str]] = field(default_factory=list)
     unmeasured: int = 0
+    outdated: Counter[str] = field(default_factory=Counter)
 
     @property
     def items(self) -> list[Item]:
@@ -137,6 +140,7 @@ def plan(
     """
     known = {cell.key: cell for cell in store.cells()}
     timings = Timings([*known.values(), *cells])
+    older = Older(known.values())
     found = Plan()
     seen: set[tuple[str, str]] = set()
     for place, config in enumerate(configs):
@@ -153,7 +157,7 @@ def plan(
             bench.__dict__.pop("dataset", None)  # a spec needs its name and sum alone
         for trial in trials(bench):
             if _chosen(trial, only or {}):
-                _add(found, trial, known, seen, timings, place, (only or {}).get("regressor"))
+                _add(found, trial, known, older, seen, timings, place, (only or {}).get("regressor"))
     return found
 
 
@@ -172,6 +176,7 @@ def _add(
     found: Plan,
     trial: Trial,
     known: Mapping[str, Cell],
+    older: Older,
     seen: set[tuple[str, str]],
     timings: Timings,
     place: int,
@@ -193,6 +198,8 @@ def _add(
     if (trial.key, "") not in seen:
         seen.add((trial.key, ""))
         found.states[denoised.status if denoised else "to do"] += 1
+        if denoised is None:
+            found.outdated.update(older.reasons(trial.spec))
     waiting = []
     for regressor in trial.bench.regressors:
         mark = (trial.key, key_of({"params": regressor.params, "name": regressor.name}))
@@ -202,10 +209,15 @@ def _add(
         empty = Item(trial, regressor)
         if not finished:
             found.states["to do"] += empty.expected
+            if before := older.of(trial.spec):
+                for spec in empty.specs(before):
+                    found.outdated.update(older.reasons(spec))
             waiting.append(item(regressor, empty.expected))
             continue
         scorer = Scorer(trial.bench, trial.spec, regressor)
         cells = [known.get(key_of(spec)) for spec in empty.specs(denoised)]
+        for spec, cell in zip(empty.specs(denoised), cells, strict=True):
+            found.outdated.update(older.reasons(spec) if cell is None else ())
         states = ["to do" if cell is None or not scorer.stands(cell) else cell.status for cell in cells]
         found.states.update(states)
         if missing := sum(state not in FINISHED for state in states):
@@ -214,6 +226,52 @@ def _add(
     if not ready and trial.key not in found.after:
         found.first.append(item(None, 1))
     (found.first if ready and trial.key not in found.after else found.after[trial.key]).extend(waiting)
+
+
+class Older:
+    """Stored cells, by what they are of, whichever code computed them.
+
+    Parameters
+    ----------
+    cells : iterable of Cell
+    """
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self._cells: dict[str, Cell] = {}
+        for cell in sorted(cells, key=lambda cell: str(cell.provenance.get("started", ""))):
+            if cell.status == "ok":
+                self._cells[stem_of(cell.spec)] = cell
+
+    def of(self, spec: Mapping[str, Any]) -> Cell | None:
+        """The newest cell of the same, computed by other code than the spec's."""
+        cell = self._cells.get(stem_of(spec))
+        return cell if cell is not None and cell.key != key_of(spec) else None
+
+    def reasons(self, spec: Mapping[str, Any]) -> list[str]:
+        """What has changed since then, in one line; none where nothing is stored."""
+        cell = self.of(spec)
+        if cell is None:
+            return []
+        changes = [
+            _changed(role, spec, before, after)
+            for name, default in (("revisions", 1), ("sources", None), ("versions", None))
+            for role in sorted({*cell.spec.get(name, {}), *spec.get(name, {})})
+            if (before := cell.spec.get(name, {}).get(role, default))
+            != (after := spec.get(name, {}).get(role, default))
+        ]
+        if any(cell.spec.get(name) != spec.get(name) for name in ("dataset_sha256", "frame_sha256")):
+            changes.append(f"the file of {spec['dataset']}")
+        return [", ".join(changes)]
+
+
+def _changed(role: str, spec: Mapping[str, Any], before: Any, after: Any) -> str:
+    """One change in words: of a component by its name, of a library by its versions."""
+    name = f"{role} {spec[role]}" if isinstance(spec.get(role), str) else role
+    if isinstance(after, int):
+        return f"{name} (revision {before} -> {after})"
+    if role in ("denoiser", "backbone", "regressor", "noise"):
+        return f"the source of {name}"
+    return f"{name} ({before or 'none'} -> {after or 'none'})"
 
 
 class Timings:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from experiments.base.code import is_ours
+from experiments.base.code import is_ours, revision_of, source_of
 from experiments.base.errors import BadConfig
 from experiments.base.resources import torch_device
 from experiments.config.schema import Config
@@ -60,6 +60,16 @@ class Component:
         network = getattr(self.cls, "network_class", None)
         uses = (*getattr(self.cls, "uses", ()), *getattr(network, "uses", ()))
         return (self.target, *targets_within(self.params), *uses)
+
+    @property
+    def revision(self) -> int:
+        """See `experiments.base.code`."""
+        return revision_of(self.cls)
+
+    @property
+    def source(self) -> str | None:
+        """See `experiments.base.code`."""
+        return source_of(self.cls)
 
     @property
     def needs_backbone(self) -> bool:

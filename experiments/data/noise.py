@@ -60,6 +60,7 @@ class Noise:
     target: bool = True
     fraction: float = 1.0
 
+    revision: ClassVar[int] = 1
     needs_kind: ClassVar[bool] = False
     series_only: ClassVar[bool] = False
     falls_short: ClassVar[bool] = False

@@ -36,6 +36,8 @@ class Recipe:
         Takes the unpacked content of each file, returns the frame.
     note : str
         What one should know before quoting a number.
+    revision : int
+        To be raised when the frame comes out otherwise; see `experiments.base.code`.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Recipe:
     files: tuple[str, ...]
     prepare: Callable[..., pd.DataFrame]
     note: str = ""
+    revision: int = 1
 
     @property
     def sources(self) -> tuple[Source, ...]:

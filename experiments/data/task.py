@@ -15,6 +15,9 @@ from experiments.data.dataset import Dataset
 from experiments.data.noise import over_all_rows
 from experiments.data.splits import Scaler, Split, split_rows, window_view
 
+REVISION = 1
+"""To be raised when splits, scales or noise come out otherwise; see `experiments.base.code`."""
+
 
 class TooShort(HarnessError):
     """Fewer rows than the task needs."""

@@ -26,6 +26,7 @@ class _Levelled:
     """What the forms of the rule `map` share: a noise level, and what may move."""
 
     levels: tuple[str, ...] = get_args(Level)
+    revision = 1
 
     def __init__(self, sigma: Level | float, refine: Refine) -> None:
         if refine not in get_args(Refine):

@@ -32,6 +32,7 @@ class DenoGradRule:
     features_only = False
     causal = False
     sequential = False
+    revision = 1
 
     def __init__(
         self,

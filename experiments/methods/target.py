@@ -28,6 +28,7 @@ class DenoGradTarget:
     features_only = False
     causal = True
     sequential = True
+    revision = 1
 
     def __init__(self, context: int = 8, hidden: int = 32) -> None:
         self.context = context

@@ -53,6 +53,7 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
     regressor_class: ClassVar[type]
     input: ClassVar[Literal["flat", "windows"]] = "windows"
     uses_validation: ClassVar[bool] = True
+    revision: ClassVar[int] = 1
     uses: ClassVar[tuple[str, ...]] = ("sklearn",)
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from experiments.models import training
 from experiments.models.cnn1d import CNN1D
 from experiments.models.cnn_lstm import CNNLSTM
 from experiments.models.dlinear import DLinear
@@ -50,6 +52,8 @@ class NetRegressor(RegressorMixin, BaseEstimator):
     network_class: ClassVar[type[nn.Module]]
     input: ClassVar[Literal["flat", "windows"]]
     uses_validation: ClassVar[bool] = True
+    built_on: ClassVar[tuple[ModuleType, ...]] = (training,)
+    revision: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -45,6 +45,7 @@ class TabPFN(RegressorMixin, BaseEstimator):
     uses: ClassVar[tuple[str, ...]] = ("tabpfn",)
     input: ClassVar[Literal["flat", "windows"]] = "flat"
     uses_validation: ClassVar[bool] = False
+    revision: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -131,6 +132,7 @@ class ARIMA(RegressorMixin, BaseEstimator):
     uses: ClassVar[tuple[str, ...]] = ("statsmodels",)
     input: ClassVar[Literal["flat", "windows"]] = "windows"  # ignored, and so need not be flattened
     uses_validation: ClassVar[bool] = True
+    revision: ClassVar[int] = 1
 
     def __init__(
         self,

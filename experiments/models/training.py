@@ -27,6 +27,9 @@ Kind = Literal["tabular", "series"]
 
 EVALUATION_BATCH = 1024
 
+REVISION = 1
+"""To be raised when trained networks come out otherwise; see `experiments.base.code`."""
+
 
 class BackboneUnreadable(Exception):
     """A stored network that cannot be used: damaged, of another architecture, or of another format."""

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from baselines.base import Backbone, Outputs
-from experiments.base.code import versions_of
+from experiments.base.code import revision_of, versions_of
 from experiments.base.seeds import seed_of
 from experiments.config.components import Component
 from experiments.data.task import Task
+from experiments.models import training
 from experiments.models.estimators import as_tensor
 from experiments.models.training import (
     BackboneUnreadable,
@@ -26,7 +27,7 @@ from experiments.models.training import (
     save_backbone,
     train,
 )
-from experiments.store.cell import key_of
+from experiments.store.cell import key_of, with_code
 from experiments.store.files import Store
 
 
@@ -55,6 +56,12 @@ class Trained:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         return predict(self.network.module, as_tensor(inputs)).numpy()
+
+
+def with_backbone(spec: dict[str, Any], component: Component) -> dict[str, Any]:
+    """A spec, and what says that the code of its backbone has changed."""
+    revision = revision_of(component.cls, training)
+    return with_code(spec, {"backbone": revision}, {"backbone": component.source})
 
 
 class BackboneProvider:
@@ -115,7 +122,7 @@ class BackboneProvider:
 
     def _load_or_train(self, outputs: Outputs) -> Network:
         task, component = self._task, self._component
-        training = component.params["training"]
+        settings = TrainSettings(**component.params["training"])
         network = component.without("training")
         spec = {
             **self._spec,
@@ -124,7 +131,7 @@ class BackboneProvider:
             "outputs": outputs,
             "versions": versions_of(*component.packages),
         }
-        path = self._store.backbone_path(key_of(spec))
+        path = self._store.backbone_path(key_of(with_backbone(spec, component)))
         seed = seed_of("backbone", spec["dataset"], spec["noise"], spec["repetition"], component.name)
         series = task.kind == "series"
         width = task.X.shape[1] if outputs == "all" else 1
@@ -155,7 +162,7 @@ class BackboneProvider:
             as_tensor(y),
             as_tensor(X_valid),
             as_tensor(y_valid),
-            TrainSettings(**training),
+            settings,
             seed=seed,
             device=self._device,
             progress=f"backbone {component.name}",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from experiments.base.code import revision_of, source_of
 from experiments.base.resources import commit, machine
 from experiments.config.components import (
     Component,
@@ -21,10 +22,11 @@ from experiments.config.components import (
     regressors_of,
 )
 from experiments.config.schema import Config
-from experiments.data import chosen
+from experiments.data import chosen, task
 from experiments.data.dataset import Dataset
+from experiments.data.recipes import DATASETS
 from experiments.data.task import Task, prepare
-from experiments.store.cell import Cell, Stage, Status, key_of
+from experiments.store.cell import Cell, Stage, Status, key_of, with_code
 from experiments.store.files import Store, StoreError
 
 
@@ -102,14 +104,10 @@ class Bench:
         """The part of a spec that all cells of the run share."""
         dataset, sigma = self.dataset, float(self.noise.sigma)
         n = len(dataset.frame)
-        return {
+        spec = {
             "dataset": dataset.name,
             "dataset_sha256": dataset.sha256,
-            **(
-                {"dataset_settings": dataset.own.settings, "frame_sha256": dataset.own.frame_sha256}
-                if dataset.own
-                else {}
-            ),
+            **(dataset.own.identity if dataset.own else {}),
             "kind": dataset.kind,
             "target": dataset.target,
             "rows": min(self.config.profile.rows or n, n),
@@ -118,6 +116,12 @@ class Bench:
             "sigma": sigma,
             "noise_params": {k: v for k, v in self.config.noise.items() if k != "_target_"} if sigma else {},
         }
+        recipe = None if dataset.own else DATASETS.get(dataset.name)
+        revisions = {"dataset": recipe.revision if recipe else 1, "task": task.REVISION}
+        if not sigma:
+            return with_code(spec, revisions, {})
+        noise = type(self.noise)
+        return with_code(spec, {**revisions, "noise": revision_of(noise)}, {"noise": source_of(noise)})
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

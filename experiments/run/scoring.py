@@ -18,7 +18,7 @@ from experiments.config.components import Component
 from experiments.data.task import Task
 from experiments.run.bench import Bench, still_skipped
 from experiments.run.protocols import RefinedData, scored_on, variants
-from experiments.store.cell import Cell
+from experiments.store.cell import Cell, with_code
 
 
 class Scorer:
@@ -42,7 +42,7 @@ class Scorer:
         return {v: self.spec(v) for v in variants(spec["protocol"], spec["sigma"], test_form=test_form)}
 
     def spec(self, variant: str) -> dict[str, Any]:
-        return {
+        spec = {
             **self._spec,
             "stage": "score",
             "regressor": self.regressor.name,
@@ -50,6 +50,8 @@ class Scorer:
             "variant": variant,
             "versions": {**self._spec["versions"], **versions_of(*self.regressor.packages)},
         }
+        revision, source = self.regressor.revision, self.regressor.source
+        return with_code(spec, {"regressor": revision}, {"regressor": source})
 
     def stands(self, cell: Cell) -> bool:
         """Whether a stored cell needs no further work: one that was skipped may be possible by now."""
@@ -80,7 +82,7 @@ class Scorer:
             ),
             "timings": {"fit_s": fitting.seconds, "score_s": scoring.seconds},
             "memory": {"peak_mb": max(fitting.peak_mb, scoring.peak_mb)},
-            "info": {"n_test": len(target)},
+            "info": {**getattr(self._estimator, "info_", {}), "n_test": len(target)},
         }
 
     @cached_property

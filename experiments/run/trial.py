@@ -23,11 +23,11 @@ from experiments.base.seeds import seed_of
 from experiments.config.components import Component
 from experiments.data.noise import Noise
 from experiments.data.task import Task, problem_of
-from experiments.run.backbones import BackboneProvider
+from experiments.run.backbones import BackboneProvider, with_backbone
 from experiments.run.bench import Bench, still_skipped
 from experiments.run.protocols import RefinedData, Refinement, compared_rows
 from experiments.run.scoring import Scorer
-from experiments.store.cell import Cell, key_of
+from experiments.store.cell import Cell, key_of, with_code
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Trial:
     @cached_property
     def spec(self) -> dict[str, Any]:
         params, backbone = self.component.identity, self.backbone
-        return {
+        spec = {
             **self.bench.spec,
             "stage": "denoise",
             "repetition": self.repetition,
@@ -101,6 +101,9 @@ class Trial:
             "backbone_params": backbone.identity if backbone else {},
             "versions": versions_of(*self.component.packages, *(backbone.packages if backbone else ())),
         }
+        spec = with_code(spec, {"metrics": metrics.REVISION}, {})
+        spec = with_code(spec, {"denoiser": self.component.revision}, {"denoiser": self.component.source})
+        return with_backbone(spec, backbone) if backbone else spec
 
     @cached_property
     def key(self) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from experiments.base.errors import HarnessError
-from experiments.store.cell import SCHEMA, SchemaMismatch
+from experiments.store.cell import CODE, SCHEMA, SchemaMismatch
 from experiments.store.files import Store, read_cell, write_atomically
-from experiments.store.frame import frame
+from experiments.store.frame import AXES, frame
 
 ARCHIVE = "cells.parquet"
+DIGEST = b"denograd.digest"
 
 
 class NoCells(HarnessError):
@@ -75,7 +82,7 @@ def load(folder: Path) -> pd.DataFrame:
     if archive.is_file():
         parts.append(_read(archive))
     cells = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    cells = cells.drop_duplicates("key", keep="first", ignore_index=True)
+    cells = _current(cells.drop_duplicates("key", keep="first", ignore_index=True))
     if not len(cells):
         damaged = unreadable(folder, cells)
         raise NoCells(
@@ -93,25 +100,82 @@ def unreadable(folder: Path, cells: pd.DataFrame) -> int:
 
 
 def save(cells: pd.DataFrame, folder: Path) -> Path:
-    """Write the archive; the same cells give the same bytes."""
+    """Write the archive with a digest of its content; the same cells give the same bytes."""
     path = folder / ARCHIVE
+    table = pa.Table.from_pandas(cells, preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), DIGEST: digest_of(cells).encode()}
+    )
     buffer = io.BytesIO()
-    cells.to_parquet(buffer, compression="zstd", index=False)
+    pq.write_table(table, buffer, compression="zstd")
     write_atomically(path, buffer.getvalue())
     return path
 
 
+def digest_of(cells: pd.DataFrame) -> str:
+    """Hash the names, types and values of a frame's columns."""
+    total = hashlib.sha256()
+    for name in sorted(cells):
+        column = cells[name]
+        numeric = pd.api.types.is_numeric_dtype(column.dtype)
+        total.update(f"{name}\0{'number' if numeric else 'text'}\0{len(column)}\0".encode())
+        if numeric:
+            values = column.to_numpy(dtype="<f8", na_value=np.nan)
+            total.update(np.where(np.isnan(values), np.nan, values).tobytes())
+        else:
+            missing = column.isna().to_numpy()
+            total.update(missing.tobytes())
+            texts = [text for text, gone in zip(column, missing, strict=True) if not gone]
+            total.update(np.array([len(text) for text in texts], dtype="<i8").tobytes())
+            total.update("".join(texts).encode())
+    return total.hexdigest()
+
+
+def _current(cells: pd.DataFrame) -> pd.DataFrame:
+    """Of cells of the same that different code computed, the newest."""
+    if not len(cells):
+        return cells
+    same = [axis for axis in ("stage", *AXES) if axis not in CODE and axis in cells]
+    more = cells["more"].map(_without_code)
+    newest = cells.assign(more=more).sort_values("started", kind="stable", na_position="first")
+    kept = newest.drop_duplicates([*same, "more"], keep="last").index
+    return cells.loc[sorted(kept)].reset_index(drop=True)
+
+
+@cache
+def _without_code(more: str) -> str:
+    return json.dumps({name: value for name, value in json.loads(more).items() if name not in CODE})
+
+
 def _read(path: Path) -> pd.DataFrame:
+    """The archive's cells.
+
+    Raises
+    ------
+    ArchiveUnreadable
+        If it cannot be read, is of another schema, or its content is not what was written.
+    """
+    mend = "Restore it, or delete it and keep cells/"
     try:
-        cells = pd.read_parquet(path)
+        table = pq.read_table(io.BytesIO(path.read_bytes()))
+        cells = table.to_pandas()
     except Exception as error:  # pyarrow raises many types for a damaged file
-        raise ArchiveUnreadable(
-            f"{path} cannot be read: {error}. Restore it, or delete it and keep cells/"
-        ) from error
+        raise ArchiveUnreadable(f"{path} cannot be read: {error}. {mend}") from error
     others = sorted({f"{v:g}" for v in cells["schema"]} - {f"{SCHEMA}"}) if "schema" in cells else ["none"]
     if others:
         raise ArchiveUnreadable(
             f"{path} has cells of schema {', '.join(others)}, this version reads {SCHEMA}: read it with the version "
             "that wrote it, or rerun the campaign under another name"
         )
+    stated = (table.schema.metadata or {}).get(DIGEST)
+    if stated is None:
+        raise ArchiveUnreadable(
+            f"{path} carries no digest of its content, so that nothing tells whether it is whole. {mend}"
+        )
+    if digest_of(cells).encode() != stated:
+        raise ArchiveUnreadable(
+            f"{path} is not what was written: its digest does not fit its content. {mend}"
+        )
+    if missing := sorted({"key", "stage", "status", "more", "started", *AXES} - set(cells)):
+        raise ArchiveUnreadable(f"{path} lacks the columns {', '.join(missing)}. {mend}")
     return cells

@@ -73,13 +73,15 @@ class Cell:
             If the text is no cell, its key does not fit its spec, or its sum not its content.
         """
         record = json.loads(text)
-        if not isinstance(record, dict) or "schema" not in record:
+        if not isinstance(record, dict) or type(record.get("schema")) is not int:
             raise ValueError("not a cell")
         if record["schema"] != SCHEMA:
             raise SchemaMismatch(
                 f"the cell has schema {record['schema']}, this version reads {SCHEMA}: rerun the campaign "
                 "under another name, or read it with the version that wrote it"
             )
+        if unknown := set(record) - {"sum", *cls.__dataclass_fields__}:
+            raise ValueError(f"the cell is damaged: it has {', '.join(sorted(unknown))}")
         if "sum" not in record:
             raise SchemaMismatch(
                 "the cell was written before cells carried a checksum: delete it and run its campaign again, or "
@@ -92,6 +94,30 @@ class Cell:
         if key_of(cell.spec) != cell.key:
             raise ValueError(f"the cell's key {cell.key[:12]} does not fit its content")
         return cell
+
+
+CODE = ("versions", "revisions", "sources", "dataset_sha256", "frame_sha256")
+"""Entries of a spec that say of which code and files a result comes: newer ones make it out of date."""
+
+
+def stem_of(spec: Mapping[str, Any]) -> str:
+    """Hash what a cell is of, whichever code computed it."""
+    return key_of({name: value for name, value in spec.items() if name not in CODE})
+
+
+def with_code(
+    spec: Mapping[str, Any], revisions: Mapping[str, int], sources: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """A spec and, by role, what says that its code has changed: see `experiments.base.code`.
+
+    A revision of 1 is left out, as it was before there were revisions.
+    """
+    code: dict[str, dict[str, Any]] = {
+        "revisions": {role: revision for role, revision in revisions.items() if revision > 1},
+        "sources": {role: source for role, source in sources.items() if source},
+    }
+    merged = {name: {**spec.get(name, {}), **entries} for name, entries in code.items()}
+    return {**spec, **{name: entries for name, entries in merged.items() if entries}}
 
 
 class SchemaMismatch(HarnessError, ValueError):

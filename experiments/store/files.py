@@ -32,6 +32,11 @@ class Store:
     read_only : bool
         Neither make nor write anything.
 
+    Attributes
+    ----------
+    unreadable : set of Path
+        Files met in ``cells/`` that hold no cell: damaged ones, which are computed anew, and foreign ones.
+
     Raises
     ------
     StoreError
@@ -41,6 +46,7 @@ class Store:
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
         self.root = Path(root)
         self._reopened: set[str] = set()
+        self.unreadable: set[Path] = set()
         if read_only:
             return
         try:
@@ -62,7 +68,7 @@ class Store:
 
     def get(self, key: str) -> Cell | None:
         """The stored cell, or None where there is none that can be read."""
-        return read_cell(self.cell_path(key))
+        return self._read(self.cell_path(key))
 
     def finished(self, key: str) -> Cell | None:
         """The stored cell if it needs no further work."""
@@ -85,9 +91,25 @@ class Store:
     def cells(self) -> Iterator[Cell]:
         """All cells that can be read, in the order of their keys."""
         for path in sorted((self.root / "cells").glob("*/*.json")):
-            cell = read_cell(path)
+            cell = self._read(path)
             if cell is not None:
                 yield cell
+
+    def _read(self, path: Path) -> Cell | None:
+        cell = read_cell(path)
+        if cell is None and path.exists():
+            self.unreadable.add(path)
+        return cell
+
+    def told(self) -> str | None:
+        """What to say, once, of the files in ``cells/`` that hold no cell."""
+        if not self.unreadable:
+            return None
+        n, first = len(self.unreadable), min(self.unreadable)
+        return (
+            f"{n} file{'s' if n > 1 else ''} in {self.root / 'cells'} held no cell, such as {first.name}: what was "
+            "damaged is computed anew, what is foreign is ignored"
+        )
 
     def save_arrays(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         buffer = io.BytesIO()
@@ -153,13 +175,11 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 def read_cell(path: Path) -> Cell | None:
     """The cell of a file; None if it is absent, torn or not a cell."""
     try:
-        text = path.read_text()
+        cell = Cell.from_json(path.read_text(encoding="utf-8"))
     except OSError:
         return None
-    try:
-        cell = Cell.from_json(text)
     except SchemaMismatch as error:
         raise SchemaMismatch(f"{path}: {error}") from error
-    except (ValueError, TypeError):
-        return None  # torn or foreign: computed anew
+    except (ValueError, TypeError, RecursionError):
+        return None  # torn, damaged or foreign: computed anew
     return cell if cell.key == path.stem else None

@@ -282,16 +282,16 @@ def test_a_claim_dies_with_its_process_and_keeps_its_last_words(tmp_path):
         ("justaword", "KEY=VALUE"),
     ],
 )
-def test_bad_input_gets_an_answer_and_exit_code_one(tmp_path, capsys, argument, message):
+def test_bad_input_gets_an_answer_and_exit_code_two(tmp_path, capsys, argument, message):
     arguments = ["engine=local"] if argument.startswith("engine.") else []
-    assert call(tmp_path, *SMALL, *arguments, argument) == 1
+    assert call(tmp_path, *SMALL, *arguments, argument) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
 
 
 def test_limits_are_refused_where_nothing_can_enforce_them(tmp_path, capsys):
-    assert call(tmp_path, *SMALL, "engine.timeout_s=5") == 1
+    assert call(tmp_path, *SMALL, "engine.timeout_s=5") == 2
     assert "engine=local" in capsys.readouterr().err
 
 
@@ -301,7 +301,7 @@ def test_without_a_campaign_help_is_shown(capsys):
     assert "plan=true" in shown
     for path in (CONF / "campaigns").glob("*.yaml"):
         assert path.stem in shown
-    assert main(["plan=true"]) == 1
+    assert main(["plan=true"]) == 2
     assert "which campaign" in capsys.readouterr().err
 
 

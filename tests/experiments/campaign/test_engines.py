@@ -301,7 +301,7 @@ def test_slurm_jobs_compute_the_same_bytes_and_lost_ones_are_sent_again(tmp_path
 
 def test_slurm_jobs_on_this_machine_must_fit_it_before_they_are_sent(tmp_path, capsys):
     pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
-    assert call(tmp_path, "engine=slurm", "engine.cluster=local", "engine.workers=64000") == 1
+    assert call(tmp_path, "engine=slurm", "engine.cluster=local", "engine.workers=64000") == 2
     assert "EngineUnusable: engine.workers=64000" in capsys.readouterr().err
     assert cells(tmp_path) == {}
 
@@ -330,7 +330,7 @@ def test_a_lost_job_says_why_and_not_where_its_log_is(account, ending):
 @pytest.mark.parametrize(("engine", "package"), [("ray", "ray"), ("slurm", "submitit")])
 def test_an_engine_that_is_not_installed_says_what_to_install(tmp_path, monkeypatch, capsys, engine, package):
     monkeypatch.setitem(sys.modules, package, None)
-    assert call(tmp_path, f"engine={engine}") == 1
+    assert call(tmp_path, f"engine={engine}") == 2
     assert f".[{engine}]" in capsys.readouterr().err
 
 
