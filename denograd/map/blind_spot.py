@@ -20,6 +20,7 @@ from torch import Tensor
 
 from denograd.data.arrays import Array, Kind, with_gaps
 from denograd.data.checks import not_fitted
+from denograd.data.outliers import far_limits
 from denograd.data.time_index import check_index
 from denograd.map.blind_spot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
 from denograd.models.folds import fold_of, interleaved
@@ -27,6 +28,9 @@ from denograd.models.frozen import choose_device
 
 WIDE = 32
 """A series with more columns than this sees its neighbours in time in its own column only."""
+
+MOST = 1e60
+"""Larger values, and columns of smaller ones than its inverse, are refused: fourth powers are computed with."""
 
 CHUNK = 4096
 """Rows that pass through the networks at once."""
@@ -62,8 +66,8 @@ class BlindSpot:
     ----------
     kind : {"tabular", "series"}
         Whether the order of the rows means something.
-    context : int, default 8
-        Steps on either side that a series' prediction sees.
+    context : int, optional
+        Steps on either side that a series' prediction sees, by default 8; a table has none.
     folds : int, default 5
         Parts of the cross-fitting: every fifth stretch of 50 steps of a series, random rows of a table.
     hidden : int, default 32
@@ -82,8 +86,11 @@ class BlindSpot:
     ----------
     observed_ : (n, c) array
         The fitted rows.
-    prediction_, residual_ : (n, c) float32 arrays
+    prediction_, residual_ : (n, c) arrays
         Cross-fitted prediction of the fitted rows, and prediction minus observation.
+    outliers_ : (n, c) bool array
+        Values so far out that they are no measurement, -9999 say (`denograd.data.outliers`). Nothing is learned from
+        them, their neighbours see the column's centre in their place, and no rule moves them.
     mse_ : (c,) array
         V of every column: its mean squared residual. Its root bounds the noise level from above.
     constant_ : (c,) bool array
@@ -107,7 +114,7 @@ class BlindSpot:
         self,
         kind: Kind = "tabular",
         *,
-        context: int = 8,
+        context: int | None = None,
         folds: int = 5,
         hidden: int = 32,
         epochs: int | None = None,
@@ -116,6 +123,12 @@ class BlindSpot:
     ) -> None:
         if kind not in ("tabular", "series"):
             raise ValueError(f"kind must be 'tabular' or 'series', got {kind!r}")
+        if context is not None and kind == "tabular":
+            raise ValueError(
+                f"context={context} has no effect on a table, whose rows have no neighbours: leave it out, or set "
+                "kind='series'"
+            )
+        context = 8 if context is None else context
         if epochs is None:
             epochs = 20 if kind == "tabular" else 10
         if context < 1 or folds < 2 or hidden < 0 or epochs < 1:
@@ -144,7 +157,8 @@ class BlindSpot:
         Raises
         ------
         ValueError
-            If `X` is not two-dimensional, holds NaN, or has too few rows or columns.
+            If `X` is not two-dimensional, holds NaN, has too few rows or columns, or a column of a size that
+            cannot be computed with.
         """
         check_index(X, self.kind)
         X = check_matrix(X)
@@ -169,19 +183,34 @@ class BlindSpot:
         self.net_: dict[str, Tensor] = {}
         if self.hidden and not self.wide_ and not self.constant_.all():
             residual += self._fit_nets(features, Z, residual, seed=int(rng.integers(2**63)))
-        self.residual_ = (residual * self.scale_).astype(np.float32)
-        self.prediction_ = ((Z + residual) * self.scale_ + self.center_).astype(np.float32)
-        self.mse_ = (self.residual_.astype(float) ** 2).mean(0)
+        self.prediction_ = (Z + residual) * self.scale_ + self.center_
+        self.residual_ = self.prediction_ - X
+        counted = np.where(self.outliers_, 0.0, self.residual_) ** 2
+        self.mse_ = counted.sum(0) / (~self.outliers_).sum(0)
         return self
 
     def _standardise(self, X: Array) -> Array:
-        """Learn centre and scale of the columns, and give them standardised; constant ones become 0."""
-        center, spread = X.mean(0), X.std(0)
-        self.constant_ = (X[0] == X).all(0) | (spread <= 1e-12 * np.abs(center))
-        self.center_ = np.where(self.constant_, X[0], center)
+        """Learn centre and scale of the columns, and give them standardised; constants and outliers become 0."""
+        self.low_, self.high_ = far_limits(X)
+        self.outliers_ = (self.low_ > X) | (self.high_ < X)
+        seen = np.where(self.outliers_, np.nan, X) if self.outliers_.any() else X
+        largest = np.nanmax(np.abs(seen), 0)
+        if (largest > MOST).any() or ((largest > 0) & (largest < 1 / MOST)).any():
+            column = int(np.flatnonzero((largest > MOST) | ((largest > 0) & (largest < 1 / MOST)))[0])
+            raise ValueError(
+                f"column {column} has values of size {largest[column]:.3g}, which cannot be computed with: "
+                "give it in another unit"
+            )
+        center, spread = np.nanmean(seen, 0), np.nanstd(seen, 0)
+        self.constant_ = (np.nanmin(seen, 0) == np.nanmax(seen, 0)) | (spread <= 1e-12 * np.abs(center))
+        self.center_ = np.where(self.constant_, np.nanmax(seen, 0), center)
         self.scale_ = np.where(self.constant_, 1.0, spread)
-        Z: Array = (X - self.center_) / self.scale_
-        Z[:, self.constant_] = 0.0
+        return self.standardised(X)
+
+    def standardised(self, X: Array) -> Array:
+        """Columns as the regressions see them: standardised, 0 for constants and for what is far out."""
+        far = (self.low_ > X) | (self.high_ < X)
+        Z: Array = np.where(far | self.constant_, 0.0, (X - self.center_) / self.scale_)
         return Z
 
     def _fit_linear(self, features: Array, Z: Array) -> Array:
@@ -306,6 +335,10 @@ class BlindSpot:
         if self.kind == "tabular":
             return z
         K = self.context
+        if len(z) == 1 and before == after == 0:  # no neighbour at all: their mean
+            alone = torch.zeros(2 * K + 1, z.shape[1], dtype=z.dtype, device=z.device)
+            alone[K] = z[0]
+            return alone.reshape(1, -1)
         padded = torch.cat([z[:1].expand(K - before, -1), z, z[-1:].expand(K - after, -1)])
         lags = padded.unfold(0, 2 * K + 1, 1).transpose(1, 2)
         if before == 0:
@@ -334,8 +367,11 @@ class BlindSpot:
 
         `models` says which of these rows every model predicts.
         """
-        center, scale = (torch.from_numpy(v).to(self.device) for v in (self.center_, self.scale_))
+        center, scale, low, high = (
+            torch.from_numpy(v).to(self.device) for v in (self.center_, self.scale_, self.low_, self.high_)
+        )
         z = ((local - center) / scale).float()
+        z = torch.where((local < low) | (local > high), 0.0, z)
         x = self._features(z, before, after)
         if len(models) == 1:
             guess = self._by_model(x, *models)

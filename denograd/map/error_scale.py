@@ -13,7 +13,13 @@ from __future__ import annotations
 import numpy as np
 
 from denograd.data.arrays import Array, Kind
-from denograd.map.candidates.mixture import BLOCK, COMPONENTS, local_weights, mixture_weights
+from denograd.map.candidates.mixture import (
+    BLOCK,
+    error_variances,
+    local_weights,
+    mean_square,
+    mixture_weights,
+)
 
 LEAST_SHARE = 0.1
 """s^2 is at least this share of the residual's variance, sigma^2 at most the rest of it."""
@@ -65,13 +71,9 @@ def error_scale(
         r, level = residual[:, j], float(sigma[j])
         here = ~np.isnan(r)
         seen = known_r[~np.isnan(known_r[:, j]), j]
-        mean = max(float((seen.astype(float) ** 2).mean()), np.finfo(float).tiny)
-        variance, spread = np.full(n, mean), np.zeros(n)
+        variance, spread = np.full(n, mean_square(seen)), np.zeros(n)
         if level > 0:
-            grid = np.concatenate(
-                [[0.0], np.geomspace(max(1e-3 * mean, 0.03 * level**2), 30 * mean, COMPONENTS)]
-            )
-            grid += level**2
+            grid = np.concatenate([[0.0], error_variances(seen, level)]) + level**2
             weights = mixture_weights(_density(seen, grid))
             if kind == "series":
                 rows = np.flatnonzero(here)

@@ -170,7 +170,8 @@ def test_joint(build, data, move_y, target_cols, reduction, stride, future):
 @pytest.fixture(params=["tabular", "series"])
 def blind(request, data):
     Z = np.column_stack([data[0], data[1]])
-    return Z, BlindSpot(request.param, folds=2, context=2, hidden=4, epochs=2).fit(Z)
+    near = {"context": 2} if request.param == "series" else {}
+    return Z, BlindSpot(request.param, folds=2, hidden=4, epochs=2, **near).fit(Z)
 
 
 def predictions(blind, X, fitted_rows):

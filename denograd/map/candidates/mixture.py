@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from denograd.data.arrays import Array
+from denograd.data.outliers import far_limits
 
 COMPONENTS = 10
 """Variances that a backbone's error may have."""
@@ -15,6 +16,27 @@ BLOCK = 200
 
 PRIOR, SWEEPS = 20.0, 6
 """Rows' worth of the weights over all rows that every neighbourhood starts with; sweeps of the EM algorithm."""
+
+
+def error_variances(residual: Array, level: float) -> Array:
+    """Variances that the backbone's error may have, `COMPONENTS` of them.
+
+    Their top follows from the residual without what is far out: one sentinel would spread the grid over nothing.
+
+    Parameters
+    ----------
+    residual : (n,) array
+    level : float
+        Noise level, above 0.
+    """
+    low, high = far_limits(residual[:, None])
+    mean = mean_square(residual[(residual >= low) & (residual <= high)])
+    return np.geomspace(max(1e-3 * mean, 0.03 * level**2), 30 * mean, COMPONENTS)
+
+
+def mean_square(residual: Array) -> float:
+    """Mean of the squares, never 0."""
+    return max(float((residual.astype(float) ** 2).mean()), np.finfo(float).tiny)
 
 
 def mixture_weights(density: Array, sweeps: int = 100, most: int = 5000) -> Array:

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from denograd.data.arrays import Array, Kind
-from denograd.map.candidates.mixture import BLOCK, COMPONENTS, local_weights, mixture_weights
+from denograd.map.candidates.mixture import BLOCK, COMPONENTS, error_variances, local_weights, mixture_weights
 
 PER_LEVEL = 4
 """Grid points per noise level."""
@@ -168,10 +168,9 @@ def fit_support(y: Array, f: Array, sigma: Array, kind: Kind, *, seed: int = 0) 
 
 def _fit_sample(y: Array, f: Array, sigma: Array, kind: Kind, rng: np.random.Generator) -> SupportFit:
     """`fit_support` with all of the rows."""
-    mean = max(float(((y - f) ** 2).mean()), np.finfo(float).tiny)
     level = float(np.quantile(sigma, 0.05))
     none = np.empty(0)
-    flat = Support(np.geomspace(max(1e-3 * mean, 0.03 * level**2), 30 * mean, COMPONENTS), none, none, none)
+    flat = Support(error_variances(y - f, level), none, none, none)
     flat, weights = _find_weights(flat, y, f, sigma, kind)
     plain = _judge(flat, _posterior(flat, y, f, sigma, weights), y, sigma)
     step, margin = level / PER_LEVEL, (REACH + 1) * float(sigma.max())

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from denograd import BlindSpot
+from denograd import BlindSpot, refine
 
 QUICK = {"hidden": 4, "epochs": 1}
 
@@ -170,3 +170,48 @@ def test_bad_input(call, message):
 def test_not_fitted():
     with pytest.raises(NotFittedError, match="call fit"):
         BlindSpot().predict(waves())
+
+
+def test_context_has_no_effect_on_a_table():
+    with pytest.raises(ValueError, match=r"context=8 has no effect on a table.*kind='series'"):
+        BlindSpot(context=8)
+    assert BlindSpot("series").context == 8
+
+
+@pytest.mark.parametrize("hidden", [0, 4])
+def test_one_row_of_a_series_is_predicted_from_its_own_columns(hidden):
+    X = waves()
+    blind = BlindSpot("series", hidden=hidden, epochs=1).fit(X)
+    one = blind.predict(X[50:51])
+    assert one.shape == (1, X.shape[1])
+    assert np.isfinite(one).all()
+    changed = X[50:51].copy()
+    changed[0, 1] += 1.0
+    moved = blind.predict(changed) != one
+    assert not moved[0, 1]  # no value sees itself
+    assert moved[0, [0, 2]].all()
+    refined = refine(blind, X[50:51], 0.1, solver="one_step")
+    assert np.isfinite(refined.values).all()
+
+
+@pytest.mark.parametrize("kind", ["series", "tabular"])
+@pytest.mark.parametrize("unit", [1e-50, 1e-30, 1e-25, 1e25, 1e50])
+def test_the_result_does_not_depend_on_units(kind, unit):
+    X = np.column_stack(
+        [waves(), waves()[:, :2] @ [1.0, -1.0] + 0.1 * np.random.default_rng(0).normal(size=len(waves()))]
+    )
+    units = np.array([unit, 1.0, unit, 1.0])
+    settings = {"hidden": 4, "epochs": 1}
+    plain = refine(BlindSpot(kind, **settings).fit(X), X, 0.1, fitted_rows=len(X))
+    other = refine(BlindSpot(kind, **settings).fit(X * units), X * units, 0.1 * units, fitted_rows=len(X))
+    assert (plain.values != X).any()
+    assert_allclose(other.values / units, plain.values, atol=1e-3)
+    assert_allclose(other.error / units**2, plain.error, atol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_sizes_whose_squares_cannot_be_computed_with_are_refused(unit):
+    X = waves()
+    X[:, 1] *= unit
+    with pytest.raises(ValueError, match=r"column 1 has values of size .*: give it in another unit"):
+        BlindSpot("series").fit(X)
