@@ -176,7 +176,7 @@ def parse(arguments: Sequence[str]) -> Call:
         elif key.startswith("only."):
             if (axis := key.removeprefix("only.")) not in AXES:
                 raise UnknownName("axis for 'only.'", axis, AXES)
-            only[axis] = set(value.split(","))
+            only[axis] = {_plain(axis, each) for each in value.strip("[]").split(",")}
         elif not equals:
             raise WrongCall(f"'{argument}' is no KEY=VALUE: see 'python -m experiments.campaign --help'")
         else:
@@ -187,6 +187,16 @@ def parse(arguments: Sequence[str]) -> Call:
         raise BadConfig(f"plan must be true or false, got '{own['plan']}'")
     settings = engine_of(own.get("engine", "serial"), engine)
     return Call(own["campaign"], settings, own.get("plan", "").lower() == "true", only, overrides)
+
+
+def _plain(axis: str, value: str) -> str:
+    """A value of an axis as plans write it."""
+    if axis != "sigma":
+        return value.strip()
+    try:
+        return f"{float(value):g}"
+    except ValueError as error:
+        raise BadConfig(f"only.sigma is a number or several, got '{value}'") from error
 
 
 def engine_of(name: str, options: dict[str, str]) -> EngineConf:

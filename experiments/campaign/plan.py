@@ -138,7 +138,7 @@ def plan(
     cells : iterable of Cell
         Further cells to learn times from, such as those of other campaigns.
     """
-    known = {cell.key: cell for cell in store.cells()}
+    known = {cell.key: cell for cell in store.everything()}
     timings = Timings([*known.values(), *cells])
     older = Older(known.values())
     found = Plan()
@@ -187,9 +187,9 @@ def _add(
     def item(regressor: Component | None, cells: int) -> Item:
         seconds, measured = timings.of(trial, regressor, cells)
         found.unmeasured += not measured
-        # Cheap ones first, by order of magnitude; among those, what shares a task stays together.
+        # A repetition after the other, in the order of the campaign's file; in a run of it cheap ones first.
         magnitude = max(0, math.floor(math.log10(seconds * 2)))
-        return Item(trial, regressor, seconds, (magnitude, place, trial.repetition, trial.protocol, seconds))
+        return Item(trial, regressor, seconds, (trial.repetition, place, magnitude, trial.protocol, seconds))
 
     denoised = known.get(trial.key)
     if denoised is not None and not trial.stands(denoised):

@@ -111,6 +111,7 @@ class DenoGradMap(_Levelled):
         Iterations of L-BFGS.
     """
 
+    revision = 2
     features_only = True
     causal = False
     sequential = False

@@ -92,8 +92,8 @@ def _main(arguments: Sequence[str]) -> None:
         _hydra_main()
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, arguments) from error
-    for error in _ended:
-        raise error
+    for ended in _ended:
+        raise ended
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from experiments.base.errors import HarnessError
-from experiments.store.cell import CODE, SCHEMA, SchemaMismatch
+from experiments.store import parquet
+from experiments.store.cell import CODE, SchemaMismatch
 from experiments.store.files import Store, read_cell, write_atomically
 from experiments.store.frame import AXES, frame
-
-ARCHIVE = "cells.parquet"
-DIGEST = b"denograd.digest"
+from experiments.store.parquet import ARCHIVE, ArchiveUnreadable
 
 
 class NoCells(HarnessError):
@@ -30,10 +24,6 @@ class NoCampaign(NoCells):
     """There is no campaign of that name."""
 
     exit_code = 2
-
-
-class ArchiveUnreadable(HarnessError):
-    """The campaign's cells are of another schema, or the archive is damaged."""
 
 
 def load(folder: Path) -> pd.DataFrame:
@@ -80,7 +70,7 @@ def load(folder: Path) -> pd.DataFrame:
     except SchemaMismatch as error:
         raise ArchiveUnreadable(str(error)) from error
     if archive.is_file():
-        parts.append(_read(archive))
+        parts.append(parquet.read(archive))
     cells = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     cells = _current(cells.drop_duplicates("key", keep="first", ignore_index=True))
     if not len(cells):
@@ -102,33 +92,8 @@ def unreadable(folder: Path, cells: pd.DataFrame) -> int:
 def save(cells: pd.DataFrame, folder: Path) -> Path:
     """Write the archive with a digest of its content; the same cells give the same bytes."""
     path = folder / ARCHIVE
-    table = pa.Table.from_pandas(cells, preserve_index=False)
-    table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), DIGEST: digest_of(cells).encode()}
-    )
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, parquet.encoded(cells))
     return path
-
-
-def digest_of(cells: pd.DataFrame) -> str:
-    """Hash the names, types and values of a frame's columns."""
-    total = hashlib.sha256()
-    for name in sorted(cells):
-        column = cells[name]
-        numeric = pd.api.types.is_numeric_dtype(column.dtype)
-        total.update(f"{name}\0{'number' if numeric else 'text'}\0{len(column)}\0".encode())
-        if numeric:
-            values = column.to_numpy(dtype="<f8", na_value=np.nan)
-            total.update(np.where(np.isnan(values), np.nan, values).tobytes())
-        else:
-            missing = column.isna().to_numpy()
-            total.update(missing.tobytes())
-            texts = [text for text, gone in zip(column, missing, strict=True) if not gone]
-            total.update(np.array([len(text) for text in texts], dtype="<i8").tobytes())
-            total.update("".join(texts).encode())
-    return total.hexdigest()
 
 
 def _current(cells: pd.DataFrame) -> pd.DataFrame:
@@ -145,37 +110,3 @@ def _current(cells: pd.DataFrame) -> pd.DataFrame:
 @cache
 def _without_code(more: str) -> str:
     return json.dumps({name: value for name, value in json.loads(more).items() if name not in CODE})
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """The archive's cells.
-
-    Raises
-    ------
-    ArchiveUnreadable
-        If it cannot be read, is of another schema, or its content is not what was written.
-    """
-    mend = "Restore it, or delete it and keep cells/"
-    try:
-        table = pq.read_table(io.BytesIO(path.read_bytes()))
-        cells = table.to_pandas()
-    except Exception as error:  # pyarrow raises many types for a damaged file
-        raise ArchiveUnreadable(f"{path} cannot be read: {error}. {mend}") from error
-    others = sorted({f"{v:g}" for v in cells["schema"]} - {f"{SCHEMA}"}) if "schema" in cells else ["none"]
-    if others:
-        raise ArchiveUnreadable(
-            f"{path} has cells of schema {', '.join(others)}, this version reads {SCHEMA}: read it with the version "
-            "that wrote it, or rerun the campaign under another name"
-        )
-    stated = (table.schema.metadata or {}).get(DIGEST)
-    if stated is None:
-        raise ArchiveUnreadable(
-            f"{path} carries no digest of its content, so that nothing tells whether it is whole. {mend}"
-        )
-    if digest_of(cells).encode() != stated:
-        raise ArchiveUnreadable(
-            f"{path} is not what was written: its digest does not fit its content. {mend}"
-        )
-    if missing := sorted({"key", "stage", "status", "more", "started", *AXES} - set(cells)):
-        raise ArchiveUnreadable(f"{path} lacks the columns {', '.join(missing)}. {mend}")
-    return cells

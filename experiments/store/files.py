@@ -7,11 +7,13 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from experiments.base.errors import HarnessError
+from experiments.store import parquet
 from experiments.store.cell import Cell, SchemaMismatch
 
 FINISHED = ("ok", "skipped")
@@ -67,8 +69,8 @@ class Store:
         return self.root / "backbones" / f"{key}.pt"
 
     def get(self, key: str) -> Cell | None:
-        """The stored cell, or None where there is none that can be read."""
-        return self._read(self.cell_path(key))
+        """The stored cell, its own file's or the archive's; None where there is none that can be read."""
+        return self._read(self.cell_path(key)) or self._archived.get(key)
 
     def finished(self, key: str) -> Cell | None:
         """The stored cell if it needs no further work."""
@@ -88,8 +90,25 @@ class Store:
         write_atomically(self.cell_path(cell.key), cell.to_json().encode())
         self._reopened.discard(cell.key)
 
+    def everything(self) -> Iterator[Cell]:
+        """All cells, those of the archive that have no file of their own among them."""
+        seen = set()
+        for cell in self.cells():
+            seen.add(cell.key)
+            yield cell
+        yield from (cell for key, cell in self._archived.items() if key not in seen)
+
+    @cached_property
+    def _archived(self) -> dict[str, Cell]:
+        """The cells of the campaign's archive, by key; read when first needed."""
+        try:
+            return {cell.key: cell for cell in parquet.cells_of(self.root)}
+        except parquet.ArchiveUnreadable:  # whoever reports on it is told; what it held is computed again
+            self.unreadable.add(self.root / parquet.ARCHIVE)
+            return {}
+
     def cells(self) -> Iterator[Cell]:
-        """All cells that can be read, in the order of their keys."""
+        """All cells that have a file of their own that can be read, in the order of their keys."""
         for path in sorted((self.root / "cells").glob("*/*.json")):
             cell = self._read(path)
             if cell is not None:
@@ -107,8 +126,8 @@ class Store:
             return None
         n, first = len(self.unreadable), min(self.unreadable)
         return (
-            f"{n} file{'s' if n > 1 else ''} in {self.root / 'cells'} held no cell, such as {first.name}: what was "
-            "damaged is computed anew, what is foreign is ignored"
+            f"{n} file{'s' if n > 1 else ''} in {self.root} could not be read, such as {first.name}: what was damaged "
+            "is computed anew, what is foreign is ignored"
         )
 
     def save_arrays(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:

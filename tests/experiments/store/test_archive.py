@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from experiments.base.paths import ROOT
-from experiments.store import archive
-from experiments.store.archive import ARCHIVE, ArchiveUnreadable
+from experiments.store import archive, parquet
 from experiments.store.cell import Cell, SchemaMismatch, key_of, with_code
 from experiments.store.files import Store
-from experiments.store.frame import frame
+from experiments.store.frame import AXES, frame
+from experiments.store.parquet import ARCHIVE, ArchiveUnreadable
 
 
 def cell(started="2026-01-01", mse=0.25, revisions=None, sources=None, **axes):
@@ -94,8 +94,8 @@ def test_no_flipped_bit_of_a_cell_is_read_as_another_number(tmp_path):
 )
 def test_an_edited_archive_is_refused_with_what_to_do(tmp_path, edit, message, monkeypatch):
     cells = frame(cell(denoiser=f"d{i}") for i in range(3))
-    digest = archive.digest_of(cells)
-    monkeypatch.setattr(archive, "digest_of", lambda _: digest)
+    digest = parquet.digest_of(cells)
+    monkeypatch.setattr(parquet, "digest_of", lambda _: digest)
     path = archive.save(edit(cells), tmp_path)
     monkeypatch.undo()
     with pytest.raises(ArchiveUnreadable, match=f"{path}.*{message}.*Restore it"):
@@ -160,3 +160,66 @@ def test_revision_one_is_no_part_of_a_key():
     raised = with_code(spec, {"denoiser": 2, "task": 1}, {})
     assert raised == {**spec, "revisions": {"denoiser": 2}}
     assert with_code(raised, {"regressor": 3}, {})["revisions"] == {"denoiser": 2, "regressor": 3}
+
+
+def whole(**axes):
+    """A cell with every axis that a run's cells have."""
+    spec = {
+        **{axis: None for axis in AXES if not axis.startswith(("regressor", "variant"))},
+        **{
+            "dataset": "made_up",
+            "rows": 1000,
+            "sigma": 0.0,
+            "repetition": 0,
+            "stage": "denoise",
+            "denoiser": "pca",
+        },
+        **{
+            "noise_params": {},
+            "denoiser_params": {"k": [1, 2.5], "s": None},
+            "backbone_params": {},
+            "versions": {},
+        },
+    }
+    spec = with_code(spec | axes, {"denoiser": 2}, {})
+    return Cell(
+        key_of(spec),
+        spec["stage"],
+        "ok",
+        None,
+        spec,
+        {"swd": 0.1},
+        {"fit_s": 1.0},
+        {"peak_mb": 2.0},
+        {"a": [1]},
+    )
+
+
+def test_an_archives_cells_count_as_done_where_they_have_no_file(tmp_path):
+    cells = [
+        whole(),
+        whole(window=24, kind="series"),
+        whole(stage="score", regressor="knn", regressor_params={}, variant="noisy"),
+    ]
+    archive.save(frame(cells), tmp_path)
+    store = Store(tmp_path, read_only=True)
+    assert list(store.cells()) == []
+    assert sorted(found.key for found in store.everything()) == sorted(each.key for each in cells)
+    for each in cells:
+        found = store.finished(each.key)
+        assert (found.spec, found.metrics, found.timings) == (each.spec, each.metrics, each.timings)
+        assert (found.memory, found.info) == (each.memory, each.info)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob(f"*/{ARCHIVE}")), ids=lambda p: p.parent.name)
+def test_every_row_of_the_archives_that_are_kept_is_a_cell_with_its_key(path):
+    assert len(list(parquet.cells_of(path.parent))) == len(archive.load(path.parent))
+
+
+def test_a_damaged_archive_is_no_obstacle_to_computing_and_is_told(tmp_path):
+    folder = stored(tmp_path, cell())
+    (folder / ARCHIVE).write_bytes(b"PAR1 nonsense")
+    store = Store(folder)
+    assert store.get(cell().key)
+    assert store.get("0" * 64) is None
+    assert ARCHIVE in store.told()
