@@ -1,6 +1,7 @@
 """DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone.
 
-What to use: `denoise` for a table or a series and a noise level; `BlindSpot` and `refine`, its two halves, to learn
+What to use: `denoise` for a table or a series and a noise level; `DenoisingTransformer` for the same in a scikit-learn
+pipeline; `python -m denograd FILE` for a file; `BlindSpot` and `refine`, its two halves, to learn
 from one part and refine another; `DenoGrad` for a model of your own and the published rules; `DenoisedRegressor`
 to refine training data inside a scikit-learn pipeline; `smooth_target` and `ChosenTarget` where the model trained
 on the data is what counts.
@@ -9,6 +10,8 @@ Where to read on: `denograd.estimator` (the call) -> `denograd.rules.registry` (
 `denograd.rules.steps` and `denograd.rules.descent` (the paper's rule, its loop); `denograd.one_call` ->
 `denograd.map.blind_spot` (the backbone) -> `denograd.map.refine` and `denograd.map.solve` (what is minimised, how).
 """
+
+from typing import TYPE_CHECKING, Any
 
 from denograd.chosen_target import ChosenTarget
 from denograd.estimator import DenoGrad
@@ -20,6 +23,9 @@ from denograd.regressor import DenoisedRegressor
 from denograd.result import DenoisedData
 from denograd.smoothed_target import SmoothedTarget, smooth_target
 
+if TYPE_CHECKING:
+    from denograd.transformer import DenoisingTransformer
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -28,6 +34,7 @@ __all__ = [
     "DenoGrad",
     "DenoisedData",
     "DenoisedRegressor",
+    "DenoisingTransformer",
     "NoiseLevelMissing",
     "Refined",
     "SmoothedTarget",
@@ -35,3 +42,16 @@ __all__ = [
     "refine",
     "smooth_target",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the one class that needs scikit-learn when it is asked for."""
+    if name != "DenoisingTransformer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from denograd.transformer import DenoisingTransformer
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "denograd.DenoisingTransformer needs scikit-learn: pip install scikit-learn"
+        ) from error
+    return DenoisingTransformer

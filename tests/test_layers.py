@@ -78,6 +78,9 @@ OPTIONAL = {
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 
+LOADED_ON_DEMAND = {"denograd.transformer": {"sklearn"}}
+"""Modules that nothing imports before they are asked for, and what they may import outside functions."""
+
 PUBLIC_MODULES: tuple[str, ...] = ("denograd.data", "denograd.models", "denograd.map", "denograd.table")
 """Documented modules of `denograd` besides its front door; what they list in `__all__` is public."""
 
@@ -324,7 +327,7 @@ def foreign(tree: Tree, optional: Mapping[str, set[str]] = OPTIONAL) -> list[str
     for found in tree.imports:
         if found.by.partition(".")[0] != "denograd" or tree.has(found.target):
             continue
-        allowed = LIBRARY_NEEDS | set(sys.stdlib_module_names)
+        allowed = LIBRARY_NEEDS | set(sys.stdlib_module_names) | LOADED_ON_DEMAND.get(found.by, set())
         if found.inside:
             allowed = allowed | optional.get(found.by, set())
         if found.target not in allowed:

@@ -121,7 +121,7 @@ class _Guesser:
             self.normal = fit_normal(y, missing)
         else:
             line = interpolate(y, missing)
-            self.groups = _groups(line)
+            self.groups = column_groups(line)
             self.plain = [fit_vector(y[:, g], missing[:, g], noise[g]) for g in self.groups]
             self.period = _period(line)
             if self.period:
@@ -191,7 +191,8 @@ def interpolate(y: Array, missing: Mask) -> Array:
     return out
 
 
-def _groups(y: Array) -> list[NDArray[np.int64]]:
+def column_groups(y: Array) -> list[NDArray[np.int64]]:
+    """Split the columns of a series into groups of those most alike, at most `GROUP` in each."""
     left = list(range(y.shape[1]))
     if len(left) <= GROUP:
         return [np.array(left)]

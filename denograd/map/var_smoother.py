@@ -85,6 +85,59 @@ def smooth(model: Vector, y: Array, missing: NDArray[np.bool_]) -> tuple[Array, 
     return mean, variance
 
 
+class Follower:
+    """Kalman's filter, standing at the end of a series, for the rows that follow it.
+
+    Parameters
+    ----------
+    model : Vector
+    y : (n, c) array
+        The series so far, standardised.
+    missing : (n, c) bool array
+    lag : int
+        An answer waits for so many further steps.
+    """
+
+    def __init__(self, model: Vector, y: Array, missing: NDArray[np.bool_], lag: int) -> None:
+        c, steps = y.shape[1], max(model.order, lag) + 1
+        self.model, self.lag = model, lag
+        size = c * steps
+        self._step = torch.zeros(size, size, dtype=torch.float64)
+        self._step[:c, : c * model.order] = model.transition
+        self._step[c:, :-c] = torch.eye(size - c, dtype=torch.float64)
+        self._shocks = torch.zeros_like(self._step)
+        self._shocks[:c, :c] = model.shocks
+        self._state = torch.zeros(size, dtype=torch.float64)
+        self._spread = torch.eye(size, dtype=torch.float64)
+        recent = slice(-BLOCK, None)  # what lies farther back is forgotten
+        self._state, self._spread, _ = self._run(y[recent], missing[recent])
+
+    def follow(self, y: Array, missing: NDArray[np.bool_]) -> Array:
+        """Means of x at the rows (n, c), each given all rows up to `lag` steps after it; the state stays at the end."""
+        n, c = y.shape
+        padded = np.concatenate([y, np.zeros((self.lag, c))])
+        gap = np.concatenate([missing, np.ones((self.lag, c), dtype=bool)])
+        states = self._run(padded, gap)[2]
+        answers: Array = states[self.lag :, self.lag * c : (self.lag + 1) * c]
+        return answers[:n]
+
+    def _run(self, y: Array, missing: NDArray[np.bool_]) -> tuple[Tensor, Tensor, Array]:
+        c, state, spread = y.shape[1], self._state, self._spread
+        values = torch.from_numpy(np.where(missing, 0.0, y))
+        variance = torch.where(torch.from_numpy(missing), GAP, self.model.noise)
+        states = np.empty((len(y), len(state)))
+        for t in range(len(y)):
+            state = self._step @ state
+            spread = self._step @ spread @ self._step.T + self._shocks
+            total = spread[:c, :c] + torch.diag(variance[t])
+            gain = torch.linalg.solve(total, spread[:c]).T
+            state = state + gain @ (values[t] - state[:c])
+            spread = spread - gain @ spread[:c]
+            spread = 0.5 * (spread + spread.T)
+            states[t] = state.numpy()
+        return state, spread, states
+
+
 def _first_guess(c: int, order: int, noise: Array) -> Vector:
     transition = torch.zeros(c, c * order, dtype=torch.float64)
     transition[:, :c] = 0.95 * torch.eye(c)

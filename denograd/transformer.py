@@ -1,0 +1,260 @@
+"""A transformer that denoises, by scikit-learn's conventions: the one module that needs it to be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from denograd.data.arrays import Array, Kind, is_frame
+from denograd.map.blind_spot import BlindSpot
+from denograd.map.error_scale import noise_bound
+from denograd.map.gaps import column_groups, fill_gaps, interpolate
+from denograd.map.noise_level import noise_level
+from denograd.map.normal_fill import condition, fit_normal
+from denograd.map.refine import refine
+from denograd.map.solve import Solver
+from denograd.map.var_smoother import Follower, fit_vector
+
+
+class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Learn from noisy rows how to denoise them, and rows to come.
+
+    `fit_transform` denoises the fitted rows by models that did not learn from them (cross-fitting); it is not
+    `fit(X).transform(X)`, which would take them for new rows. A new row of a table is denoised by itself: the result
+    depends on the fitted data and on that row. The rows of a series that are handed to `transform` follow the fitted
+    ones; each is denoised from what came before it and `lag` steps more, by a Kalman filter (Kalman, 1960) of the
+    fitted vector autoregression.
+
+    Parameters
+    ----------
+    sigma : float, array_like, mapping or str
+        Noise level, as in `denograd.denoise`: a number for all columns of floating-point numbers, one per column,
+        ``{column: level}``, or the name of an estimate.
+    kind : {"tabular", "series"}
+        Whether the order of the rows means something.
+    gaps : {"keep", "fill"}
+        Whether NaN comes back as such or as its posterior mean.
+    lag : int
+        Of a series: how many of the steps that follow are waited for. 0 is causal.
+    solver : str
+        As in `denograd.refine`.
+    context, folds, hidden, epochs : optional
+        Of the backbone, see `denograd.BlindSpot`.
+    random_state : int
+        Seed of the backbone's training.
+
+    Attributes
+    ----------
+    sigma_, bound_ : (n_features,) arrays
+        Level that is used, 0 for a held column, and the most that the residual allows.
+    moves_ : (n_features,) bool array
+        Columns that are refined; whole numbers of a DataFrame are not, unless `sigma` names them.
+    blind_ : BlindSpot
+    n_features_in_, feature_names_in_
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.normal(size=(2, 600))
+    >>> clean = np.column_stack([a, b, a + b, a - b])
+    >>> noisy = clean + 0.3 * rng.normal(size=clean.shape)
+    >>> denoiser = DenoisingTransformer(sigma=0.3, hidden=0).fit(noisy[:500])
+    >>> new = denoiser.transform(noisy[500:])
+    >>> bool(((new - clean[500:]) ** 2).mean() < 0.8 * 0.3**2)
+    True
+    """
+
+    def __init__(
+        self,
+        sigma: Any = None,
+        kind: Kind = "tabular",
+        *,
+        gaps: Literal["keep", "fill"] = "keep",
+        lag: int = 0,
+        solver: Solver = "one_step",
+        context: int = 8,
+        folds: int = 5,
+        hidden: int = 32,
+        epochs: int | None = None,
+        random_state: int = 0,
+    ):
+        self.sigma = sigma
+        self.kind = kind
+        self.gaps = gaps
+        self.lag = lag
+        self.solver = solver
+        self.context = context
+        self.folds = folds
+        self.hidden = hidden
+        self.epochs = epochs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from the rows of `X`.
+
+        Parameters
+        ----------
+        X : (n, c) array or DataFrame of numbers
+            NaN is a gap.
+        y : ignored
+        """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Learn from the rows of `X`, and denoise each by models that did not learn from it.
+
+        Returns
+        -------
+        (n, c) array or DataFrame
+        """
+        values, filled = self._fit(X)
+        found = refine(
+            self.blind_, filled, self.sigma_, fitted_rows=len(filled), solver=self.solver, verbose=False
+        )
+        return self._with_gaps(values, np.where(np.isnan(values), filled, found.values))
+
+    def transform(self, X: Any) -> Any:
+        """Denoise new rows: each by itself, or of a series those that follow the fitted ones.
+
+        Returns
+        -------
+        (n, c) array or DataFrame
+        """
+        check_is_fitted(self)
+        values = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+        if self.kind == "series":
+            return self._with_gaps(values, self._follow(values))
+        missing = np.isnan(values)
+        y = np.where(missing, 0.0, (values - self._center) / self._scale)
+        filled = np.where(
+            missing, condition(self._normal, y, missing)[0] * self._scale + self._center, values
+        )
+        out = np.empty_like(filled)
+        most = max(
+            1, len(self.blind_.residual_) - 1
+        )  # fewer than were fitted: those judge, and no row its neighbours
+        for start in range(0, len(filled), most):
+            rows = slice(start, start + most)
+            out[rows] = refine(
+                self.blind_, filled[rows], self.sigma_, solver=self.solver, verbose=False
+            ).values
+        return self._with_gaps(values, np.where(missing, filled, out))
+
+    def _fit(self, X: Any) -> tuple[Array, Array]:
+        """Fit; the rows as an array with gaps, and with these filled."""
+        if self.kind not in ("tabular", "series"):
+            raise ValueError(f"kind must be 'tabular' or 'series', got {self.kind!r}")
+        if self.gaps not in ("keep", "fill"):
+            raise ValueError(f"gaps must be 'keep' or 'fill', got {self.gaps!r}")
+        if not isinstance(self.lag, int | np.integer) or self.lag < 0:
+            raise ValueError(f"lag must be a whole number of at least 0, got {self.lag!r}")
+        moves = _moves(X, self.sigma)
+        names = list(X.columns) if is_frame(X) else None
+        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        if self.kind == "tabular" and values.shape[1] < 2:
+            raise ValueError(
+                "X has 1 feature(s): a table needs another column to predict it from; is it a series? kind='series'"
+            )
+        if len(values) < 4 * self.folds:
+            raise ValueError(
+                f"{len(values)} samples are too few for {self.folds} folds: give at least {4 * self.folds}"
+            )
+        self.moves_ = np.ones(values.shape[1], dtype=bool) if moves is None else moves
+        named = self.sigma is None or isinstance(self.sigma, str)
+        level = np.full(values.shape[1], np.nan) if named else self._level(names, values.shape[1])
+        filled = fill_gaps(values, level, self.kind, seed=self.random_state).values
+        self.blind_ = BlindSpot(
+            self.kind,
+            context=self.context,
+            folds=self.folds,
+            hidden=self.hidden,
+            epochs=self.epochs,
+            verbose=False,
+        ).fit(filled, seed=self.random_state)
+        self.bound_ = noise_bound(self.blind_.residual_)
+        outputs = np.flatnonzero(self.moves_)
+        self.sigma_ = noise_level(
+            self.sigma if named else level,
+            filled,
+            self.bound_[outputs],
+            outputs,
+            self.blind_.constant_ | ~self.moves_,
+            self.kind,
+            names,
+        )
+        self._center, self._scale = self.blind_.center_, self.blind_.scale_
+        y, missing = (filled - self._center) / self._scale, np.isnan(values)
+        if self.kind == "tabular":
+            self._normal = fit_normal(y, missing)
+        else:
+            noise = np.maximum(self.sigma_ / self._scale, 0.0) ** 2
+            self._groups = column_groups(interpolate(y, missing))
+            self._followers = [
+                Follower(fit_vector(y[:, g], missing[:, g], noise[g]), y[:, g], missing[:, g], self.lag)
+                for g in self._groups
+            ]
+        return values, filled
+
+    def _level(self, names: list[Any] | None, width: int) -> Array:
+        """One level per column, 0 for a held one."""
+        sigma = self.sigma
+        if isinstance(sigma, Mapping):
+            known = names if names is not None else list(range(width))
+            sigma = [float(sigma.get(name, 0.0)) for name in known]
+        level = np.asarray(sigma, dtype=float)
+        if level.ndim > 1 or (level.ndim == 1 and len(level) != width):
+            raise ValueError(f"sigma must be a number or one per column ({width}), got shape {level.shape}")
+        return np.where(self.moves_, np.broadcast_to(level, (width,)), 0.0)
+
+    def _follow(self, values: Array) -> Array:
+        missing = np.isnan(values)
+        y = np.where(missing, 0.0, (values - self._center) / self._scale)
+        out = np.empty_like(y)
+        for group, follower in zip(self._groups, self._followers, strict=True):
+            out[:, group] = follower.follow(y[:, group], missing[:, group])
+        held = ~missing & (self.sigma_ == 0)
+        return np.where(held, values, out * self._scale + self._center)
+
+    def _with_gaps(self, values: Array, refined: Array) -> Array:
+        return refined if self.gaps == "fill" else np.where(np.isnan(values), np.nan, refined)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64"]
+        return tags
+
+
+def _moves(X: Any, sigma: Any) -> Any:
+    """Columns of a DataFrame that are refined; None for an array, all of whose columns are.
+
+    Raises
+    ------
+    ValueError
+        For levels of columns that are not there.
+    """
+    if is_frame(X):
+        names = list(X.columns)
+        if isinstance(sigma, Mapping):
+            unknown = [name for name in sigma if name not in names]
+            if unknown:
+                raise ValueError(
+                    f"sigma names columns that the data does not have: {unknown}; it has {names[:10]}"
+                )
+            return np.array([name in sigma for name in names])
+        return np.array([dtype.kind == "f" for dtype in X.dtypes])
+    if isinstance(sigma, Mapping):
+        width = np.shape(X)[1]
+        unknown = [name for name in sigma if name not in range(width)]
+        if unknown:
+            raise ValueError(
+                f"sigma names columns that the data does not have: {unknown}; it has 0 to {width - 1}"
+            )
+        return np.array([j in sigma for j in range(width)])
+    return None

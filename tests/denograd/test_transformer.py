@@ -1,0 +1,148 @@
+"""The transformer keeps scikit-learn's conventions, and new rows are denoised by what the mode allows them to see."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from denograd import DenoisingTransformer, NoiseLevelMissing, denoise
+
+CROSS_FITTED = "fit_transform is cross-fitted: a fitted row is denoised by models that did not learn from it"
+EXCLUDED = {
+    "check_transformer_general": CROSS_FITTED,
+    "check_transformer_data_not_an_array": CROSS_FITTED,
+    "check_n_features_in_after_fitting": "fits 15 rows; five folds need 20, and say so",
+}
+"""Checks of scikit-learn that the transformer does not pass, and why."""
+
+
+def quick(**options):
+    return DenoisingTransformer(**{"sigma": 0.3, "hidden": 0, **options})
+
+
+def table(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, n))
+    clean = np.column_stack([a, b, a + b, a - b])
+    return clean, clean + 0.3 * rng.normal(size=clean.shape)
+
+
+def series(n=900, seed=0):
+    t = np.arange(n) / 10
+    clean = np.column_stack([np.sin(t), np.cos(t), np.sin(2 * t)])
+    return clean, clean + 0.3 * np.random.default_rng(seed).normal(size=clean.shape)
+
+
+def test_conventions():
+    results = check_estimator(quick(), on_skip=None, on_fail=None)
+    failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
+    assert {name: failed[name] for name in failed if name not in EXCLUDED} == {}
+    assert set(EXCLUDED) <= set(failed)
+
+
+def test_fitted_rows_are_those_of_denoise():
+    _, X = table()
+    with_one_call = denoise(X, 0.3, "tabular", solver="one_step", hidden=0)
+    assert_allclose(quick().fit_transform(X), with_one_call.data)
+
+
+@pytest.mark.parametrize("gaps", ["keep", "fill"])
+def test_a_new_row_depends_on_itself_alone(gaps):
+    clean, X = table()
+    X[550, 1] = np.nan
+    denoiser = quick(gaps=gaps).fit(X[:500])
+    together = denoiser.transform(X[500:])
+    for row in (500, 550, 599):
+        assert_allclose(denoiser.transform(X[row : row + 1])[0], together[row - 500], rtol=1e-9, atol=1e-6)
+    many = denoiser.transform(np.concatenate([X, X, X]))
+    assert_allclose(many[500:600], together, rtol=1e-9, atol=1e-6)
+    left = np.nanmean((together - clean[500:]) ** 2) / 0.09
+    assert left < 0.8
+    assert np.isnan(together).sum() == (gaps == "keep")
+
+
+@pytest.mark.parametrize("lag", [0, 2, 6])
+def test_a_new_step_sees_what_the_lag_allows(lag):
+    clean, X = series()
+    denoiser = quick(kind="series", lag=lag).fit(X[:600])
+    whole = denoiser.transform(X[600:])
+    later = X[600:].copy()
+    later[100 + lag + 1 :] += 5.0
+    assert_allclose(denoiser.transform(later)[:101], whole[:101], atol=1e-9)
+    later = X[600:].copy()
+    later[100 + lag] += 5.0
+    assert np.abs(denoiser.transform(later)[100] - whole[100]).max() > 1e-3
+    assert ((whole - clean[600:]) ** 2).mean() < (0.6 if lag == 0 else 0.4) * 0.09
+    assert_allclose(denoiser.transform(X[600:]), whole)  # the filter stands where the fit ended
+
+
+def test_more_lag_is_better():
+    clean, X = series()
+    errors = [
+        ((quick(kind="series", lag=lag).fit(X[:600]).transform(X[600:]) - clean[600:]) ** 2).mean()
+        for lag in (0, 3)
+    ]
+    assert errors[1] < errors[0]
+
+
+def test_frames_and_set_output():
+    _, X = table()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame.insert(1, "n", np.arange(600) % 5)
+    denoiser = quick().set_output(transform="pandas").fit(frame[:500])
+    new = denoiser.transform(frame[500:])
+    assert list(new.columns) == list(frame.columns) == list(denoiser.get_feature_names_out())
+    assert new.index.equals(frame.index[500:])
+    assert_array_equal(new["n"], frame["n"][500:])
+    assert denoiser.moves_.tolist() == [True, False, True, True, True]
+    named = quick(sigma={"a": 0.3, "n": 0.5}).fit(frame)
+    assert named.sigma_[2:].tolist() == [0.0, 0.0, 0.0]
+    assert named.sigma_[1] > 0
+
+
+def test_in_pipelines_and_searches():
+    clean, X = table()
+    y = clean @ [1.0, 2.0, 0.0, -1.0]
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(group="x")
+    columns = ColumnTransformer([("denoise", quick(), list("abc"))])
+    pipe = make_pipeline(columns, StandardScaler(), Ridge()).fit(frame[:500], y[:500])
+    assert pipe.predict(frame[500:]).shape == (100,)
+    search = GridSearchCV(make_pipeline(quick(), Ridge()), {"denoisingtransformer__sigma": [0.1, 0.3]}, cv=2)
+    search.fit(X, y)
+    assert search.best_params_["denoisingtransformer__sigma"] in (0.1, 0.3)
+    again = pickle.loads(pickle.dumps(search.best_estimator_))
+    assert_array_equal(again.predict(X), search.best_estimator_.predict(X))
+    assert clone(quick(lag=3)).lag == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"sigma": None}, NoiseLevelMissing, "needs the noise level"),
+        ({"kind": "rows"}, ValueError, "kind must be"),
+        ({"gaps": "drop"}, ValueError, "gaps must be"),
+        ({"lag": -1}, ValueError, "lag must be"),
+        ({"sigma": [0.1]}, ValueError, "one per column"),
+        ({"sigma": {9: 0.1}}, ValueError, "does not have"),
+    ],
+)
+def test_what_is_wrong_is_said(options, error, words):
+    with pytest.raises(error, match=words):
+        quick(**options).fit(table()[1])
+
+
+def test_without_scikit_learn_it_says_what_to_install():
+    code = "import sys; sys.modules['sklearn'] = None; import denograd; denograd.DenoisingTransformer"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "needs scikit-learn: pip install scikit-learn" in shown.stderr
