@@ -166,3 +166,17 @@ def unstack(frame: Array, y: Array | None, info: dict[str, Any] | None = None) -
     if y is None:
         return Denoised(frame, None, info or {})
     return Denoised(np.ascontiguousarray(frame[:, :-1]), frame[:, -1].copy(), info or {})
+
+
+def levels_of(problem: Problem, columns: int, has_target: bool) -> Array:
+    """Noise level of every column of a frame, 0 where there is none or none is known; shape (columns,).
+
+    The target is channel 0 of a series and, if it is there (`has_target`), the last column of a table.
+    """
+    if problem.levels is not None:
+        return np.array(problem.levels[:columns], dtype=float)
+    level = np.full(columns, float(problem.sigma or 0.0))
+    series = problem.kind == "series"
+    if problem.sigma_target is not None and (series or has_target):
+        level[0 if series else -1] = problem.sigma_target
+    return level

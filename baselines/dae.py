@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.base import Array, Problem, Settings
+from baselines.base import Array, Problem, Settings, levels_of
 from baselines.frame import FrameDenoiser
 from baselines.training import seeded, train_reconstruction
 
@@ -31,6 +32,8 @@ class RowNet(FrameDenoiser):
     masking : float
         Share of the entries that the corruption of the `sound` settings replaces by the column mean.
     """
+
+    revision = 2
 
     def __init__(
         self,
@@ -57,14 +60,17 @@ class RowNet(FrameDenoiser):
         if self.sound and problem.train_rows is not None:
             frame = frame[problem.train_rows]
         rows = torch.as_tensor(frame, dtype=torch.float32)
-        level = (problem.sigma or 0.1) * rows.std(dim=0, correction=0)
-        mean = rows.mean(dim=0)
+        level = levels_of(problem, frame.shape[1], self._has_target)
+        self._clean = self.sound & (level == 0) & (level > 0).any()
+        spread, mean = rows.std(dim=0, correction=0), rows.mean(dim=0)
+        strength = torch.as_tensor(level if (level > 0).any() else np.full(len(level), 0.1)).float() * spread
+        noisy = torch.as_tensor(~self._clean)
 
         def corrupt(clean: Tensor) -> Tensor:
             if not self.sound:
                 return clean
-            masked = torch.rand_like(clean) < self.masking
-            return torch.where(masked, mean, clean + level * torch.randn_like(clean))
+            masked = (torch.rand_like(clean) < self.masking) & noisy
+            return torch.where(masked, mean, clean + strength * torch.randn_like(clean))
 
         with seeded(seed):
             self._net = self._network(frame.shape[1])
@@ -82,7 +88,8 @@ class RowNet(FrameDenoiser):
         rows = torch.as_tensor(frame, dtype=torch.float32)
         with torch.inference_mode():
             refined = torch.cat([self._net(batch) for batch in rows.split(65_536)])
-        return refined.numpy().astype(float), dict(self._training)
+        # columns that are known to be clean are inputs alone
+        return np.where(self._clean, frame, refined.numpy().astype(float)), dict(self._training)
 
 
 class DAE(RowNet):
@@ -90,7 +97,7 @@ class DAE(RowNet):
 
     Assumes that the clean rows lie near a surface of few dimensions. `paper` learns noisy -> noisy and ends
     in a sigmoid, which cannot reproduce standardised values; `sound` has a linear output, is fitted on the
-    training rows alone, and learns to undo a corruption: Gaussian noise of the known level, else of 0.1
+    training rows alone, and learns to undo a corruption: Gaussian noise of the known levels, else of 0.1
     column deviations, and masking.
 
     References

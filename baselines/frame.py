@@ -61,7 +61,7 @@ class FrameDenoiser:
         frame = stack(X, y).astype(float, copy=False)
         if not len(frame):
             raise ValueError(f"{type(self).__name__}.fit needs at least one row, got shape {frame.shape}")
-        self._width = frame.shape[1]
+        self._width, self._has_target = frame.shape[1], y is not None
         self._learn(frame, seed, problem or Problem())
         return self
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
-from baselines.base import Array, Problem
+from baselines.base import Array, Problem, levels_of
 from baselines.frame import FrameDenoiser
 
 
@@ -31,11 +29,6 @@ class Levelled(FrameDenoiser):
             return "no noise level: none was injected and none is given"
         return None
 
-    def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem | None = None) -> Self:
-        """Learn from the rows of `X` and, if given, of `y`; see `FrameDenoiser.fit`."""
-        self._has_target = y is not None
-        return super().fit(X, y, seed=seed, problem=problem)
-
     def _learn(self, frame: Array, seed: int, problem: Problem) -> None:
         varies = np.ptp(frame, axis=0) > 0
         self._level = np.where(varies, levels_of(problem, frame.shape[1], self._has_target), 0.0)
@@ -55,17 +48,3 @@ class Levelled(FrameDenoiser):
 
     def _refine_noisy(self, frame: Array, level: Array) -> tuple[Array, dict]:
         raise NotImplementedError
-
-
-def levels_of(problem: Problem, columns: int, has_target: bool) -> Array:
-    """Noise level of every column of a frame, 0 where there is none or none is known; shape (columns,).
-
-    The target is channel 0 of a series and, if it is there (`has_target`), the last column of a table.
-    """
-    if problem.levels is not None:
-        return np.array(problem.levels[:columns], dtype=float)
-    level = np.full(columns, float(problem.sigma or 0.0))
-    series = problem.kind == "series"
-    if problem.sigma_target is not None and (series or has_target):
-        level[0 if series else -1] = problem.sigma_target
-    return level

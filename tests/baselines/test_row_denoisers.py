@@ -179,3 +179,41 @@ def test_residual_needs_a_backbone_and_a_target():
 def test_tutorial_autoencoder_refuses(hyper):
     with pytest.raises(ValueError, match="must be one of"):
         TutorialAutoencoder(**hyper)
+
+
+@pytest.mark.parametrize("make", [DAE, DnResNet])
+@pytest.mark.parametrize(("problem", "clean"), [
+    (Problem("tabular", sigma=0.3, sigma_target=0.0), [4]),
+    (Problem("tabular", levels=np.array([0.3, 0.0, 0.3, 0.0, 0.1])), [1, 3]),
+    (Problem("series", sigma=0.3, sigma_target=0.0), [0]),
+    (Problem("tabular", sigma=0.3), []),
+    (Problem("tabular"), []),
+])  # fmt: skip
+def test_columns_known_to_be_clean_are_inputs_alone(make, problem, clean):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 5)) + 0.3 * rng.normal(size=(200, 5))
+    found = (
+        make(settings="sound", epochs=2)
+        .fit(Z[:, :4], Z[:, 4], seed=0, problem=problem)
+        .denoise(Z[:, :4], Z[:, 4])
+    )
+    refined = np.column_stack([found.X, found.y])
+    assert np.flatnonzero((refined == Z).all(0)).tolist() == clean
+    published = make(epochs=2).fit(Z[:, :4], Z[:, 4], seed=0, problem=problem).denoise(Z[:, :4], Z[:, 4])
+    assert (np.column_stack([published.X, published.y]) != Z).any(0).all()
+
+
+@pytest.mark.parametrize("make", [DAE, DnResNet])
+def test_the_corruption_has_the_level_of_each_column(make, monkeypatch):
+    seen = []
+
+    def train(net, rows, corrupt, **_):
+        seen.append((rows, corrupt(rows)))
+        return {}
+
+    monkeypatch.setattr("baselines.dae.train_reconstruction", train)
+    X = np.random.default_rng(0).normal(size=(20_000, 3)) * [1.0, 10.0, 1.0]
+    problem = Problem("tabular", levels=np.array([0.5, 0.2, 0.0]))
+    make(settings="sound", masking=0.0).fit(X, seed=0, problem=problem)
+    rows, corrupted = seen[0]
+    np.testing.assert_allclose((corrupted - rows).std(0), [0.5, 2.0, 0.0], rtol=0.03)
