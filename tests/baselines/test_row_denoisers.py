@@ -152,6 +152,9 @@ class First(torch.nn.Module):
 class FirstBackbone:
     module = First()
 
+    def __init__(self, outputs="target"):
+        assert outputs == "target"
+
 
 def test_residual_is_the_backbones():
     X = np.random.default_rng(0).standard_normal((30, 3))
