@@ -102,6 +102,7 @@ class Config:
     threads: int = 1
     keep_arrays: bool = True
     figure: bool = True
+    columns: str = "fit"
     fail_fast: bool = False
     allow_targets: list[str] = field(default_factory=list)
 
@@ -127,6 +128,8 @@ def as_config(node: DictConfig) -> Config:
     if config.device not in ("auto", "cpu") and not config.device.startswith("cuda"):
         raise BadConfig(f"device must be auto, cpu or cuda, got '{config.device}'")
     _check_dataset(config.dataset)
+    if config.columns not in ("fit", "all"):
+        raise BadConfig(f"columns must be fit or all, got '{config.columns}'")
     names = {
         "campaign": [config.campaign],
         "profile.name": [config.profile.name],

@@ -37,9 +37,9 @@ def error_tables(cells: Iterable[Cell]) -> list[Table]:
     return [errors_table(everything.at(setting)) for setting in everything.settings]
 
 
-def column_of(measure: Measure, title: str = "") -> Column:
+def column_of(measure: Measure, title: str = "", weight: int = 0) -> Column:
     """How a measure is shown, under its own title or another."""
-    return Column(title or measure.title, measure.better, measure.decimals, measure.meaning)
+    return Column(title or measure.title, measure.better, measure.decimals, measure.meaning, weight)
 
 
 # ------------------------------------------------------------------------------------------ one setting
@@ -54,13 +54,17 @@ def setting_table(part: Results) -> Table:
     columns = [(name, column_of(IMP, name)) for name in regressors]
     if len(regressors) > 1:
         long += [over_regressors(part, how, how) for how in ("mean", "median")]
-        columns = [("mean", column_of(IMP)), ("median", column_of(IMP, "median")), *columns]
+        columns = [
+            ("mean", column_of(IMP, weight=3)),
+            ("median", column_of(IMP, "median", weight=1)),
+            *columns,
+        ]
     elif regressors:
-        columns = [(regressors[0], column_of(IMP, f"{IMP.title} {regressors[0]}"))]
+        columns = [(regressors[0], column_of(IMP, f"{IMP.title} {regressors[0]}", weight=3))]
     for measure in MEASURES:
         if measure.of in ("data", "cost") and measure.short and part.denoise[measure.name].notna().any():
             long.append(numbers(part.denoise, measure.name, part.denoise[measure.name]))
-            columns.append((measure.name, column_of(measure, measure.short)))
+            columns.append((measure.name, column_of(measure, measure.short, weight=2 * measure.ranked)))
     which = "Imp %: mean over the regressors, then their median and each one. " if len(regressors) > 1 else ""
     caption = f"{dataset}: {condition}. {which}{_conditions(part.denoise)}"
     return method_table(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.errors import HarnessError
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
@@ -31,28 +30,48 @@ HELP = """Refine a dataset with every selected denoiser and measure what it is w
 
 Examples
   python -m experiments.run +dataset=ett profile=quick
-  python -m experiments.run dataset=parkinsons noise.sigma=0.2 'denoiser=[identity,denograd_fixed,pca]'
+  python -m experiments.run dataset=parkinsons noise.sigma=0.2 \\
+      'denoiser=[identity,denograd_fixed,pca]'
+  python -m experiments.run dataset.path=my.csv dataset.target=price profile=smoke
   python -m experiments.run -m +dataset=diabetes,nasdaq noise=none,gaussian
 
-Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]'; `python -m experiments.list` explains each)
+Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]';
+`python -m experiments.list` explains each)
 {groups}
 
+A table of your own (`python -m experiments.list dataset.path=FILE` shows it first)
+  dataset.path=FILE      CSV in any spelling, packed or not, Parquet or Excel
+  dataset.target=COLUMN  what is to be predicted
+  dataset.kind=series    where the order of the rows means something
+  dataset.time=COLUMN    gives that order
+  dataset.drop=[A,B]     columns to leave out
+  dataset.gaps=fill      fill missing values instead of dropping their rows
+
 Options (override with KEY=VALUE; `--cfg job` shows the values in force)
-  campaign=runs        folder under results_dir that keeps the cells; a second call computes what is missing
+  campaign=runs        folder under results_dir that keeps the cells; a second
+                       call computes what is missing
   repetitions=1        each draws its own split and noise
   results_dir=results  where results go
-  data_dir=PATH        a folder that already has the data files (or the variable DENOGRAD_DATA)
+  data_dir=PATH        a folder that already has the data files (or the variable
+                       DENOGRAD_DATA)
   device=auto          auto, cpu or cuda
   threads=1            per process; at most the cores
   keep_arrays=true     keep the refined data beside the cells
   figure=true          draw the run's figure
+  columns=fit          of the tables on screen those that fit; or all
   fail_fast=false      stop at the first failing cell and show its traceback
   allow_targets=[]     further packages whose classes a _target_ may name
   noise.sigma=0.05     level of the noise in standard deviations of a column
   profile.rows=N       cap the rows; profile.*_epochs cap the epochs
   -m                   sweep over comma-separated values
   --cfg job            print the configuration and stop
-  --config-dir PATH    a folder with further members of the groups, such as PATH/denoiser/halve.yaml
+  --config-dir PATH    a folder with further members of the groups, such as
+                       PATH/denoiser/halve.yaml
+
+Results: cells in results_dir/campaign/cells, one a result; tables (csv, md) and
+figures in results_dir/campaign/outcomes.
+Exit codes: 0 done, 1 a cell failed or the data cannot be used, 2 the call is
+wrong, 130 Ctrl-C.
 """
 
 
@@ -92,8 +111,8 @@ def _main(arguments: Sequence[str]) -> None:
         _hydra_main()
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, arguments) from error
-    for ended in _ended:
-        raise ended
+    if _ended:
+        raise _ended[0]
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -119,7 +138,8 @@ def run_once(config: Config) -> None:
     """
     threads_fit(config.threads)
     dataset = dataset_of(config)  # a table that cannot be used leaves nothing behind
-    print(*chosen.told(dataset, config.profile), sep="\n", flush=True)
+    for line in chosen.told(dataset, config.profile):
+        print(*screen.wrapped(line, hanging="    "), sep="\n", flush=True)
     store = Store(Path(config.results_dir) / config.campaign)
     bench = Bench(config, store, load=lambda _: dataset)
     cells = execute(bench)
@@ -135,13 +155,11 @@ def help_text(arguments: Sequence[str]) -> str:
     """What ``--help`` prints, the groups' members with it."""
     folders = config_folders(arguments)
     lines = [
-        textwrap.fill(
-            ", ".join(choices_of(group, folders)),
-            100,
-            initial_indent=f"  {group:10s} ",
-            subsequent_indent=" " * 13,
-        )
+        line
         for group in GROUPS
+        for line in screen.wrapped(
+            ", ".join(choices_of(group, folders)), indent=f"  {group:10s} ", hanging=" " * 13
+        )
     ]
     return HELP.replace("{groups}", "\n".join(lines))
 

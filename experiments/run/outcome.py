@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.data.task import Task
-from experiments.report import Row, error_tables, methods_of, plain, run_tables
+from experiments.report import Row, error_tables, methods_of, plain, run_tables, terminal
 from experiments.report.figures import Refined, draw_overlay, save
 from experiments.run.bench import Bench
 from experiments.store.cell import Cell
@@ -19,23 +20,27 @@ from experiments.store.files import write_atomically, writing
 
 def write_outcome(bench: Bench, cells: Sequence[Cell]) -> None:
     """Print the tables of a run and write them, those of the errors and the figure, beside its cells."""
+    config = bench.config
     folder = bench.store.root / "outcomes" / _folder(bench)
     shown = run_tables(cells)
-    written: list[Path] = []
     for table in shown:
-        print(plain.text(table, ansi=sys.stdout.isatty()))
+        print(terminal.text(table, ansi=sys.stdout.isatty(), everything=config.columns == "all"))
+    print(*terminal.legend(shown), "", sep="\n")
     for table in (*shown, *error_tables(cells)):
         for suffix, text in (("csv", plain.csv(table)), ("md", plain.markdown(table))):
-            path = folder / f"{table.name}.{suffix}"
-            write_atomically(path, text.encode())
-            written.append(path)
-    if bench.config.figure:
-        written += _draw(bench, cells, folder)
+            write_atomically(folder / f"{table.name}.{suffix}", text.encode())
+    if config.figure:
+        _draw(bench, cells, folder)
     finished = sum(cell.status == "ok" for cell in cells)
+    figure = " and figures" if config.figure else ""
     print(
         f"{len(cells)} cells ({bench.computed} computed now, {finished} finished) in {bench.store.root / 'cells'}"
     )
-    print(f"Tables and figure in {folder}: {', '.join(path.name for path in written)}")
+    print(f"Tables{figure} in {folder}")
+    words = ["python -m experiments.report", f"campaign={config.campaign}"]
+    if config.results_dir != "results":
+        words.append(f"results_dir={shlex.quote(config.results_dir)}")
+    print(f"Next: {' '.join(words)}")
 
 
 def _folder(bench: Bench) -> str:
@@ -44,12 +49,11 @@ def _folder(bench: Bench) -> str:
     return f"{spec['dataset']}_{noise}_{bench.config.profile.name}"
 
 
-def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> list[Path]:
+def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> None:
     """What each method made of the data: one figure per protocol, drawn anew if it is not one of these cells.
 
     Beside it lie their keys.
     """
-    paths: list[Path] = []
     for protocol in bench.config.protocol:
         shown = _labelled(cells, protocol)
         stem = folder / f"denoised_{protocol}"
@@ -57,7 +61,6 @@ def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> list[Path]:
         listed = "".join(f"{cell.key} {row}\n" for row, cell in shown.items())
         known = not bench.computed and keys.is_file() and keys.read_text() == listed
         if known and all(path.is_file() for path in drawn):
-            paths += drawn
             continue
         refined: dict[Row, tuple[np.ndarray, np.ndarray]] = {}
         for row, cell in shown.items():
@@ -67,9 +70,8 @@ def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> list[Path]:
             for path in (keys, *drawn):
                 path.unlink(missing_ok=True)  # of other cells
             if refined:
-                paths += run_figure(bench.task(protocol, 0), refined, protocol, stem)
+                run_figure(bench.task(protocol, 0), refined, protocol, stem)
                 write_atomically(keys, listed.encode())
-    return paths
 
 
 def run_figure(

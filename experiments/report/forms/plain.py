@@ -1,4 +1,4 @@
-"""The written forms of tables: terminal, Markdown, csv, LaTeX."""
+"""The written forms of tables: Markdown, csv, LaTeX."""
 
 from __future__ import annotations
 
@@ -12,39 +12,6 @@ import pandas as pd
 
 from experiments.report.forms.table import Grid, Table
 from experiments.store.files import writing
-
-
-def text(table: Table, *, ansi: bool = False) -> str:
-    """Plain lines for a terminal: aligned, best ``*`` and second ``'``, with colours of the terminal if `ansi`."""
-    header = [table.corner, *(column.title for column in table.columns)]
-    marks = table.marks
-    signs = {"": " ", "best": "*", "second": "'"}
-    body = [
-        [str(row), *(table.entry(row, i) + signs[marks[i].get(row, "")] for i in range(len(table.columns)))]
-        for row in table.rows
-    ]
-    header = [header[0], *(title + " " for title in header[1:])]
-    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
-    rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-    lines = [table.caption, rule, "  ".join(_aligned(header, widths)).rstrip(), rule]
-    ruled = False
-    for row, line in zip(table.rows, body, strict=True):
-        if row in table.controls and not ruled:
-            lines.append(rule)
-            ruled = True
-        cells = _aligned(line, widths)
-        if ansi:
-            codes = {"best": "\x1b[1m", "second": "\x1b[4m"}
-            for i in range(len(table.columns)):
-                if mark := marks[i].get(row):
-                    stripped = cells[i + 1].lstrip()
-                    pad = cells[i + 1][: len(cells[i + 1]) - len(stripped)]
-                    cells[i + 1] = f"{pad}{codes[mark]}{stripped}\x1b[0m"
-        lines.append("  ".join(cells).rstrip())
-    lines.append(rule)
-    if any(marks):
-        lines.append("* best, ' second; controls below the rule are not ranked")
-    return "\n".join(lines + table.below()) + "\n"
 
 
 def markdown(table: Table) -> str:
@@ -173,10 +140,6 @@ def write(tables: Iterable[Table | Grid], folder: Path, suffixes: Iterable[str] 
                 path.write_text(text, encoding="utf-8")
             paths.append(path)
     return paths
-
-
-def _aligned(line: list[str], widths: list[int]) -> list[str]:
-    return [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:], strict=True))]
 
 
 def md_escape(text: str) -> str:

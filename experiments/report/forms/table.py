@@ -29,12 +29,15 @@ class Column:
     decimals : int
     hint : str
         What the numbers mean.
+    weight : int
+        The greater, the sooner it is shown where not all columns fit.
     """
 
     title: str
     better: Literal["high", "low", ""] = ""
     decimals: int = 3
     hint: str = ""
+    weight: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import fake
-from experiments.report import plain, results, run_tables, tables
+from experiments.report import plain, results, run_tables, tables, terminal
 from experiments.report.album import Album
 from experiments.report.forms import page
 from experiments.report.forms.table import Column, Table, number_text
@@ -206,7 +206,7 @@ def test_a_regressor_that_nobody_could_run_is_named_below():
     (shown,) = run_tables(altered(cells, skip, regressor="knn"))
     assert "knn" not in [c.title for c in shown.columns]
     assert "Without knn: skipped: no weight file" in shown.notes
-    assert "(a)" not in plain.text(shown)
+    assert "(a)" not in terminal.text(shown)
 
 
 def test_an_undefined_number_is_not_a_missing_one():
@@ -288,13 +288,13 @@ def test_numbers_read_well(value, decimals, text):
 
 
 def test_the_text_form_is_aligned_and_plain():
-    lines = plain.text(small()).splitlines()
+    lines = terminal.text(small()).splitlines()
     assert "\x1b" not in "".join(lines)
     assert "2.0*" in lines[5]
     assert [line[:7].strip("- ") for line in lines[3:9]] == ["", "x", "y", "z", "", "control"]
     body = [line for line in lines if line.startswith(("x", "y", "z", "control"))]
     assert len({line.rstrip("*' ").rindex(".") for line in body}) == 1
-    assert "\x1b[1m2.0*\x1b[0m" in plain.text(small(), ansi=True)
+    assert "\x1b[1m2.0*\x1b[0m" in terminal.text(small(), ansi=True)
 
 
 def test_markdown_and_latex_escape_and_mark():
