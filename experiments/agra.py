@@ -1,10 +1,4 @@
-"""AGRA on digits with flipped labels: ``python -m experiments.agra``.
-
-Scikit-learn's digits (1,797 x 64).
-Labels are flipped in the training and the validation part alike, never in the test part: *uniform* flips to
-any other class, *class-dependent* ones to the next digit. Per setting and method, hyper-parameters are chosen
-once, by the accuracy on the noisy validation part of seeds that the evaluation does not use.
-"""
+"""``python -m experiments.agra``: AGRA on digits with flipped labels."""
 
 from __future__ import annotations
 
@@ -30,6 +24,20 @@ from experiments.base import command
 from experiments.base.command import Option
 from experiments.base.errors import SettingInvalid, UnknownName
 from experiments.base.seeds import seed_of
+
+HELP = """AGRA on scikit-learn's digits (1,797 x 64) with flipped labels: who finds the wrong ones while training?
+
+Labels are flipped in the training and the validation part alike, never in the test part: *uniform* flips to any
+other class, *class-dependent* ones to the next digit. Per setting and method, hyper-parameters are chosen once, by
+the accuracy on the noisy validation part of seeds that the evaluation does not use.
+
+Examples
+  python -m experiments.agra
+  python -m experiments.agra seeds=5 tuning_seeds=1 jobs=2
+  python -m experiments.agra tuned=results/agra/hyperparameters.json out=results/agra_again
+
+Results: runs.csv and hyperparameters.json in the folder `out`, the table on screen.
+"""
 
 SETTINGS = [(kind, share) for kind in ("uniform", "class-dependent") for share in (0.2, 0.4)]
 SCALINGS = ("range", "spread", "pixel")
@@ -138,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Tune, evaluate, print the table and write it."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
-        print(command.described(__doc__, Options), end="")
+        print(command.described(HELP, Options))
         return command.DONE
     interrupted = "Interrupted. Nothing was written."
     return command.run(lambda: _main(command.parse(arguments, Options)), interrupted=interrupted)
@@ -220,6 +228,9 @@ def _main(options: Options) -> None:
     table.to_csv(options.out / "runs.csv", index=False)
     (options.out / "hyperparameters.json").write_text(json.dumps(chosen, indent=1) + "\n")
     print(markdown(table))
+    print(
+        f"\nNext: every run is in {options.out / 'runs.csv'}; tuned={options.out / 'hyperparameters.json'} skips the search"
+    )
 
 
 def _announce(options: Options, tuned: dict[str, Any]) -> None:

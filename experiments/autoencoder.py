@@ -1,10 +1,4 @@
-"""The denoising autoencoder of tutorials: ``python -m experiments.autoencoder``.
-
-By default as it is told everywhere: scikit-learn's diabetes features, mapped to [0, 1] by the training part,
-corrupted once by 0.2 N(0, 1) and clipped; a d-8-d network, ReLU and sigmoid, learns to undo it in 50 full-batch
-steps of Adam. Options replace the corruption, the loss and the sizes; ``data=nasdaq`` takes windows of a
-series, each mapped to [0, 1] by its own extremes, and a convolutional network.
-"""
+"""``python -m experiments.autoencoder``: the denoising autoencoder of tutorials."""
 
 from __future__ import annotations
 
@@ -29,6 +23,21 @@ from experiments.base import command
 from experiments.base.command import Option
 from experiments.base.errors import SettingInvalid
 from experiments.data.recipes import load_dataset
+
+HELP = """The denoising autoencoder of tutorials: does it denoise?
+
+By default as it is told everywhere: scikit-learn's diabetes features, mapped to [0, 1] by the training part,
+corrupted once by 0.2 N(0, 1) and clipped; a d-8-d network, ReLU and sigmoid, learns to undo it in 50 full-batch
+steps of Adam. Options replace the corruption, the loss and the sizes; data=nasdaq takes windows of a series, each
+mapped to [0, 1] by its own extremes, and a convolutional network.
+
+Examples
+  python -m experiments.autoencoder
+  python -m experiments.autoencoder data=nasdaq window=48 corruption=masking
+  python -m experiments.autoencoder sweep=true out=results/autoencoder_sweep
+
+Results: figures, and with sweep=true a table, in the folder `out`.
+"""
 
 SWEEP = {
     "hidden": (2, 4, 8, 16),
@@ -238,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train, print every tenth loss and the test error, draw."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
-        print(command.described(__doc__, Options), end="")
+        print(command.described(HELP, Options))
         return command.DONE
     return command.run(lambda: _main(command.parse(arguments, Options)))
 
@@ -265,6 +274,9 @@ def _main(options: Options) -> None:
         path = out / f"{recipe.data}_{name}.png"
         figure.savefig(path, dpi=120)
         print(path)
+    print(
+        "Next: python -m experiments.run dataset=diabetes 'denoiser=[identity,autoencoder,pca]' profile=quick"
+    )
 
 
 if __name__ == "__main__":

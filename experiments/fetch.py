@@ -29,10 +29,12 @@ HELP = """Download the datasets' raw files and verify their checksums.
 Usage
   python -m experiments.fetch NAME... [data_dir=PATH] [verify=true]
 
-NAME is a dataset (see `python -m experiments.list dataset`), or all. Files go to DATA_DIR/KEY/FILE and are proved by
-their sha256 (two of them by git blob ids). A file that is at hand and right, there or in the folder that
-DENOGRAD_DATA names, is left alone. Where there is no direct address, or it fails, what to do by hand is printed.
-Exit code: 0 if every file asked for is there and right, 1 if one is not, 2 for a wrong call.
+NAME is a dataset (see `python -m experiments.list dataset`), or all. A file that is at hand and right, there or in
+the folder that DENOGRAD_DATA names, is left alone. Where there is no direct address, or it fails, what to do by
+hand is printed.
+
+Results: files go to DATA_DIR/KEY/FILE and are proved by their sha256 (two of them by git blob ids). The exit code
+is 1 where a file that was asked for is not there or not right.
 
 Examples
   python -m experiments.fetch ett parkinsons
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Fetch or verify what the command line names; return the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
-        print(command.described(HELP, Options), end="")
+        print(command.described(HELP, Options))
         return command.DONE
     interrupted = "Interrupted. Files that are complete stay; the same command goes on from there."
     return command.run(lambda: _main(command.parse(arguments, Options)), interrupted=interrupted)
@@ -71,6 +73,9 @@ def _main(options: Options) -> int:
         print(f"{len(bad)} of {len(wanted)} files are not there or not right: {listed}", file=sys.stderr)
     elif not wanted:
         print("Nothing to fetch: these data come with a package or are computed.")
+    if not bad:
+        name = next(iter(set(options.names) - {"all"}), "ett")
+        print(f"Next: python -m experiments.run +dataset={name} profile=quick")
     return command.FAILED if bad else command.DONE
 
 

@@ -1,20 +1,4 @@
-"""``python -m experiments.hparams hparams_search=NAME``: a hyper-parameter study with Optuna, resumable.
-
-A study is a file of `conf/hparams_search`: a denoiser, what to judge it by, and the space of its parameters. Each
-trial is a run with this denoiser and `identity`; its cells lie in the campaign like any others, so what is stored
-is not computed again, and `python -m experiments.report` plots the result. A study judges by the test part: it
-shows how sensitive a method is, it is no way to select the settings that a table then reports. What changes the
-numbers (noise, regressor, profile, repetitions, ...) makes another study; one process at a time works at each.
-
-  hparams_search=NAME  which study (default denograd)
-  trials=N             how many trials in all; those of earlier calls count
-  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, campaign, ...
-
-Examples
-  python -m experiments.hparams hparams_search=denograd dataset=nasdaq profile=quick campaign=study
-  python -m experiments.hparams hparams_search=denograd dataset=parkinsons profile=quick campaign=study trials=60
-  python -m experiments.report campaign=study
-"""
+"""``python -m experiments.hparams hparams_search=NAME``: a hyper-parameter study with Optuna, resumable."""
 
 from __future__ import annotations
 
@@ -48,6 +32,28 @@ from experiments.store.claims import claimed
 from experiments.store.files import Store
 from experiments.store.frame import frame
 
+HELP = """A hyper-parameter study with Optuna, resumable.
+
+A study is a file of `conf/hparams_search`: a denoiser, what to judge it by, and the space of its parameters. Each
+trial is a run with this denoiser and `identity`. A study judges by the test part: it shows how sensitive a method
+is, it is no way to select the settings that a table then reports. What changes the numbers (noise, regressor,
+profile, repetitions, ...) makes another study; one process at a time works at each.
+
+Options
+  hparams_search=NAME  which study (default denograd)
+  trials=N             how many trials in all; those of earlier calls count
+  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, campaign, ...
+
+Examples
+  python -m experiments.hparams hparams_search=denograd dataset=nasdaq profile=quick campaign=study
+  python -m experiments.hparams hparams_search=denograd dataset=parkinsons profile=quick campaign=study trials=60
+  python -m experiments.hparams hparams_search=denograd_grid dataset=diabetes profile=smoke campaign=study
+
+Groups: those of a run, see `python -m experiments.list`.
+
+Results: cells in results_dir/campaign like any others, so what is stored is not computed again, and `python -m
+experiments.report` plots them.
+"""
 FOLDER = CONF / "hparams_search"
 FIELDS = {"denoiser", "protocol", "objective", "direction", "trials", "seed", "space"}
 ASIDE = {
@@ -65,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a study; 0 if every trial has a value, 1 if one failed, 2 for a wrong call, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
-        print(__doc__.partition("\n\n")[2], end="")
+        print(command.described(HELP))
         return command.DONE
     interrupted = "Interrupted. Finished trials are stored; the same command goes on from there."
     return command.run(lambda: _main(arguments), interrupted=interrupted)

@@ -24,22 +24,21 @@ from experiments.data.sources import locate
 GROUPS = ("dataset", "noise", "backbone", "denoiser", "regressor", "protocol", "profile")
 
 
-HELP = f"""Every dataset, denoiser, backbone, regressor and noise model there is, and what a
-run would make of a table of your own.
+HELP = f"""Every dataset, denoiser, backbone, regressor and noise model there is, and what a run would make of a
+table of your own.
 
 Usage
   python -m experiments.list [GROUP...] [verbose=true] [data_dir=PATH]
   python -m experiments.list dataset.path=FILE [dataset.target=COLUMN] [dataset.KEY=VALUE...]
 
-GROUP is any of {", ".join(GROUPS)};
-all of them by default.
+Groups: {", ".join(GROUPS)}; all of them by default.
 
 Examples
   python -m experiments.list
   python -m experiments.list dataset data_dir=~/data verbose=true
   python -m experiments.list dataset.path=my.csv dataset.target=price
 
-Exit codes: 0 done, 1 the table cannot be used, 2 the call is wrong. Nothing is written.
+Results: nothing is written.
 """
 
 
@@ -56,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the groups asked for, all of them by default; or what would be made of a table."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
-        print(command.described(HELP, Options), end="")
+        print(command.described(HELP, Options))
         return command.DONE
     return command.run(lambda: _main(arguments))
 

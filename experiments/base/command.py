@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from experiments.base import screen
 from experiments.base.errors import HarnessError, UnknownName, WrongCall
 
 T = TypeVar("T")
 
 DONE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all is done, something failed, the call is wrong, Ctrl-C."""
+
+CODES = "Exit codes: 0 done, 1 something failed, 2 the call is wrong, 130 Ctrl-C."
 
 STORED = "Interrupted. Finished cells are stored; the same command goes on from there."
 
@@ -126,14 +129,16 @@ def parse(arguments: Sequence[str], options: type[T]) -> T:
     return options(**given)
 
 
-def described(usage: str, options: type[Any]) -> str:
-    """What ``--help`` prints: the command's own text and a line for each option."""
+def described(usage: str, options: type[Any] | None = None) -> str:
+    """What ``--help`` prints: the command's own text, a line for each option, and the exit codes."""
+    if options is None:
+        return screen.page(f"{usage.strip()}\n\n{CODES}")
     known, _ = _options(options)
     defaults = options()
     names = {name: f"{name}={_shown(getattr(defaults, name))}" for name in known}
     width = max(map(len, names.values()))
     lines = [f"  {names[name]:{width}s}  {option.what}" for name, (_, option) in known.items()]
-    return "\n".join([usage.strip(), "", "Options", *lines, ""])
+    return screen.page("\n".join([usage.strip(), "", "Options", *lines, "", CODES]))
 
 
 def _options(options: type[Any]) -> tuple[dict[str, tuple[Any, Option]], str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -72,3 +73,38 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | N
         first = "".join(f"{cell:{w}}  " for cell, w in zip(row[:-1], widths, strict=True))
         lines += wrapped(row[-1], columns, indent=first, hanging=gap) or [first.rstrip()]
     return lines
+
+
+def page(text: str, columns: int | None = None) -> str:
+    """Lay out a text such as that of ``--help``.
+
+    Parameters
+    ----------
+    text : str
+        Lines that are not indented make paragraphs; indented ones are a term, two blanks and what it means, or a
+        command, which is broken as a shell takes it.
+    columns : int, optional
+        By default the terminal's.
+    """
+    lines: list[str] = []
+    paragraph: list[str] = []
+    for line in [*text.strip().splitlines(), ""]:
+        if line[:1].strip():
+            paragraph.append(line)
+            continue
+        lines += wrapped(" ".join(paragraph), columns)
+        paragraph.clear()
+        lines += _indented(line, columns or width()) if line.strip() else [""]
+    return "\n".join(lines)
+
+
+def _indented(line: str, columns: int) -> list[str]:
+    words = line.strip()
+    indent = line[: len(line) - len(line.lstrip())]
+    if words.startswith("python "):
+        *first, last = wrapped(words, columns - 2, indent=indent, hanging=indent + "    ")
+        return [*(f"{part} \\" for part in first), last]
+    term = re.match(r"\s+\S.*?\s{2,}(?=\S)", line)
+    if term is None:
+        return wrapped(words, columns, indent=indent, hanging=indent + "  ")
+    return wrapped(line[term.end() :], columns, indent=term[0], hanging=" " * len(term[0]))

@@ -1,24 +1,10 @@
-"""``python -m experiments.campaign +campaign=NAME``: many runs as one, resumable, on one core or on a cluster.
-
-A campaign is a file of `conf/campaigns`: sweeps as one would type them after ``python -m experiments.run -m``.
-
-  +campaign=NAME       which one; its cells lie in results/NAME
-  plan=true            show what is done, to do, failed, skipped, and how long it will take; run nothing
-  engine=NAME          serial (default), local, ray or slurm; engine.KEY=VALUE sets its options, such as
-                       engine.workers=2 engine.timeout_s=600 engine.memory_mb=4000
-  only.AXIS=A,B        only some values of dataset, protocol, denoiser, regressor, repetition, noise or sigma
-  KEY=VALUE            anything that a run takes, for all runs of the campaign
-
-Examples
-  python -m experiments.campaign +campaign=first plan=true
-  python -m experiments.campaign +campaign=first engine=local engine.workers=2
-  python -m experiments.campaign +campaign=first only.dataset=ett,wth only.denoiser=identity,pca
-"""
+"""``python -m experiments.campaign +campaign=NAME``: many runs as one, resumable, on one core or on a cluster."""
 
 from __future__ import annotations
 
 import itertools
 import re
+import shlex
 import sys
 import time
 from collections import Counter
@@ -50,6 +36,27 @@ from experiments.store.cell import Cell, SchemaMismatch
 from experiments.store.claims import running
 from experiments.store.files import Store
 
+HELP = """Many runs as one, resumable, on one core or on a cluster. A campaign is a file of `conf/campaigns`: sweeps
+as one would type them after `python -m experiments.run -m`.
+
+Options
+  +campaign=NAME  which one
+  plan=true       show what is done, to do, failed, skipped, and how long it will take; run nothing
+  engine=NAME     serial (default), local, ray or slurm; engine.KEY=VALUE sets its options: engine.workers=2
+  only.AXIS=A,B   only some values of dataset, protocol, denoiser, regressor, repetition, noise or sigma
+  KEY=VALUE       anything that a run takes, for all runs of the campaign
+
+Examples
+  python -m experiments.campaign +campaign=first plan=true
+  python -m experiments.campaign +campaign=first engine=local engine.workers=2
+  python -m experiments.campaign +campaign=first only.dataset=ett,wth only.denoiser=identity,pca
+
+Groups: those of a run, see `python -m experiments.list`.
+
+Results: cells in results/NAME, one a result.
+
+Campaigns {campaigns}
+"""
 AXES = ("dataset", "protocol", "denoiser", "regressor", "repetition", "noise", "sigma")
 
 
@@ -84,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or command.asks_for_help(arguments):
-        print(f"{__doc__}\nCampaigns\n{_descriptions()}")
+        print(command.described(HELP.replace("{campaigns}", _descriptions())))
         return command.DONE
     return command.run(lambda: _main(arguments), interrupted=command.STORED)
 
@@ -100,6 +107,9 @@ def _main(arguments: Sequence[str]) -> None:
             print(f"  running now: {label} (process {pid})")
     else:
         execute(found, configs, store, call)
+        where = configs[0].results_dir
+        more = "" if where == "results" else f" results_dir={shlex.quote(where)}"
+        print(f"Next: python -m experiments.report campaign={call.campaign}{more}")
 
 
 def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) -> None:

@@ -43,6 +43,14 @@ def find(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None =
     given = Path(path).expanduser()
     folders = [Path(), *data_folders(data_dir)[:-1]]
     for file in (folder / given for folder in folders):
+        try:
+            file.stat()
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise DatasetMissing(
+                f"{file} cannot be looked at: {error}. Name another one with dataset.path=FILE"
+            ) from error
         if file.is_dir():
             inside = sorted(each.name for each in file.iterdir() if each.is_file())
             there = f": it holds {', '.join(inside[:5])}" if inside else ""

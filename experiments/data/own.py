@@ -103,7 +103,8 @@ def from_file(
     DatasetMissing, DatasetCorrupt, DatasetInvalid
     """
     table = read(find(path, data_dir), how.reading)
-    found = [str(note) for note in table.notes if note.what != "time"]
+    usual = {"time", *(["separator"] if table.layout and table.layout.separator == "," else [])}
+    found = [str(note) for note in table.notes if note.what not in usual]
     return _dataset(name, content_sum(table.path), _Work(name, table.frame, how, table.time, found))
 
 
@@ -189,7 +190,11 @@ class _Work:
         if len(self.frame) < LEAST_ROWS:
             raise DatasetInvalid(
                 f"{self.name!r}: {len(self.frame)} rows are left, at least {LEAST_ROWS} are needed"
-                + (f" ({'; '.join(self.changes)})" if self.changes else "")
+                + (
+                    f" ({'; '.join(dropped)})"
+                    if (dropped := [c for c in self.changes if "dropped" in c])
+                    else ""
+                )
             )
         return self.frame.astype(float).reset_index(drop=True)
 
@@ -272,7 +277,10 @@ class _Work:
     def _leave_out_empty(self) -> None:
         empty = [str(column) for column in self.frame if self.frame[column].isna().all()]
         if self.how.target in empty:
-            raise DatasetInvalid(f"{self.name!r}: the target '{self.how.target}' holds no value")
+            raise DatasetInvalid(
+                f"{self.name!r}: the target '{self.how.target}' holds no value{self._known_of(self.how.target)}. "
+                "Choose another target"
+            )
         self._leave_out(empty, "no value in it")
         if empty:
             self.changes.append(f"{_columns(empty)} without a value left out")
@@ -284,8 +292,9 @@ class _Work:
             example = target.dropna().iloc[0]
             numbers = [str(column) for column in self.frame if _is_number(self.frame[column])]
             raise DatasetInvalid(
-                f"{self.name!r}: the target '{self.how.target}' must be numbers, but holds {example!r}. Choose another "
-                f"target; numbers are in: {', '.join(numbers) or 'no column'}"
+                f"{self.name!r}: the target '{self.how.target}' must be numbers, but holds {example!r}"
+                f"{self._known_of(self.how.target)}. Choose another target; numbers are in: "
+                f"{', '.join(numbers) or 'no column'}"
             )
         for column in [str(c) for c in self.frame if not _is_number(self.frame[c])]:
             levels = self.frame[column].nunique()
@@ -295,6 +304,12 @@ class _Work:
                     f"column '{column}' left out: text of {levels:,} different values, more than the {MOST_LEVELS} "
                     "that become columns"
                 )
+
+    def _known_of(self, column: str) -> str:
+        """What the reader said of a column."""
+        start = f"column {column!r}: "
+        said = [change.removeprefix(start) for change in self.changes if change.startswith(start)]
+        return f" ({'; '.join(said)})" if said else ""
 
     def _settle_gaps(self) -> None:
         gaps = self.frame.isna()

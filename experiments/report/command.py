@@ -18,11 +18,12 @@ HELP = """Rebuild a campaign's tables, figures and report from its cells.
 Usage
   python -m experiments.report campaign=NAME [results_dir=results] [figures=true] [formats=LIST] [workers=N]
 
-Reads   results_dir/NAME/cells/ and, for cells that are not there, results_dir/NAME/cells.parquet
-Writes  results_dir/NAME/cells.parquet  all cells, one row each
-        results_dir/NAME/tables/        csv of every table; rebuilt wholly, as is figures/
-        results_dir/NAME/figures/       png; drawn only where the data behind a figure changed
-        results_dir/NAME/report.md, report.html
+Results
+  results_dir/NAME/cells.parquet  all cells, one row each; read where cells/ has them no more
+  results_dir/NAME/tables/        csv of every table; rebuilt wholly, as is figures/
+  results_dir/NAME/figures/       png; drawn only where the data behind a figure changed
+  results_dir/NAME/report.md      for a code host
+  results_dir/NAME/report.html    one page that needs nothing else
 
 Examples
   python -m experiments.report campaign=first
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the report that the command line asks for; the exit codes are those of `command.run`."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
-        print(command.described(HELP, Options), end="")
+        print(command.described(HELP, Options))
         return command.DONE
     return command.run(lambda: _main(parse(arguments)))
 
@@ -63,6 +64,7 @@ def _main(options: Options) -> None:
         folder, figures=options.figures, formats=formats, workers=options.workers, say=say
     ):
         print(path)
+    print(f"Next: open {folder / 'report.html'}")
 
 
 def parse(arguments: Sequence[str]) -> Options:

@@ -30,14 +30,11 @@ HELP = """Refine a dataset with every selected denoiser and measure what it is w
 
 Examples
   python -m experiments.run +dataset=ett profile=quick
-  python -m experiments.run dataset=parkinsons noise.sigma=0.2 \\
-      'denoiser=[identity,denograd_fixed,pca]'
+  python -m experiments.run dataset=parkinsons noise.sigma=0.2 'denoiser=[identity,denograd_fixed,pca]'
   python -m experiments.run dataset.path=my.csv dataset.target=price profile=smoke
   python -m experiments.run -m +dataset=diabetes,nasdaq noise=none,gaussian
 
-Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]';
-`python -m experiments.list` explains each)
-{groups}
+Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]'; `python -m experiments.list` explains each) {groups}
 
 A table of your own (`python -m experiments.list dataset.path=FILE` shows it first)
   dataset.path=FILE      CSV in any spelling, packed or not, Parquet or Excel
@@ -48,12 +45,10 @@ A table of your own (`python -m experiments.list dataset.path=FILE` shows it fir
   dataset.gaps=fill      fill missing values instead of dropping their rows
 
 Options (override with KEY=VALUE; `--cfg job` shows the values in force)
-  campaign=runs        folder under results_dir that keeps the cells; a second
-                       call computes what is missing
+  campaign=runs        folder under results_dir that keeps the cells; a second call computes what is missing
   repetitions=1        each draws its own split and noise
   results_dir=results  where results go
-  data_dir=PATH        a folder that already has the data files (or the variable
-                       DENOGRAD_DATA)
+  data_dir=PATH        a folder that already has the data files (or the variable DENOGRAD_DATA)
   device=auto          auto, cpu or cuda
   threads=1            per process; at most the cores
   keep_arrays=true     keep the refined data beside the cells
@@ -65,13 +60,10 @@ Options (override with KEY=VALUE; `--cfg job` shows the values in force)
   profile.rows=N       cap the rows; profile.*_epochs cap the epochs
   -m                   sweep over comma-separated values
   --cfg job            print the configuration and stop
-  --config-dir PATH    a folder with further members of the groups, such as
-                       PATH/denoiser/halve.yaml
+  --config-dir PATH    a folder with further members of the groups, such as PATH/denoiser/halve.yaml
 
-Results: cells in results_dir/campaign/cells, one a result; tables (csv, md) and
-figures in results_dir/campaign/outcomes.
-Exit codes: 0 done, 1 a cell failed or the data cannot be used, 2 the call is
-wrong, 130 Ctrl-C.
+Results: cells in results_dir/campaign/cells, one a result; tables (csv, md) and figures in
+results_dir/campaign/outcomes.
 """
 
 
@@ -101,7 +93,7 @@ def _main(arguments: Sequence[str]) -> None:
             f"no configuration in {CONF}: the harness runs from a checkout of the project, which holds conf/"
         )
     if command.asks_for_help(arguments):
-        print(help_text(arguments), end="")
+        print(help_text(arguments))
         return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # it then raises, where it would print and exit
     sys.argv = [sys.argv[0], *checked_line(arguments)]
@@ -154,14 +146,8 @@ def run_once(config: Config) -> None:
 def help_text(arguments: Sequence[str]) -> str:
     """What ``--help`` prints, the groups' members with it."""
     folders = config_folders(arguments)
-    lines = [
-        line
-        for group in GROUPS
-        for line in screen.wrapped(
-            ", ".join(choices_of(group, folders)), indent=f"  {group:10s} ", hanging=" " * 13
-        )
-    ]
-    return HELP.replace("{groups}", "\n".join(lines))
+    members = [f"  {group:10s}  {', '.join(choices_of(group, folders))}" for group in GROUPS]
+    return command.described(HELP.replace("{groups}", "\n".join(members)))
 
 
 def listed(failed: list[Cell]) -> str:
