@@ -228,9 +228,8 @@ def _main(options: Options) -> None:
     table.to_csv(options.out / "runs.csv", index=False)
     (options.out / "hyperparameters.json").write_text(json.dumps(chosen, indent=1) + "\n")
     print(markdown(table))
-    print(
-        f"\nNext: every run is in {options.out / 'runs.csv'}; tuned={options.out / 'hyperparameters.json'} skips the search"
-    )
+    print(f"\nNext: look at every run in {options.out / 'runs.csv'}, or skip the search from now on with")
+    print(f"  python -m experiments.agra tuned={options.out / 'hyperparameters.json'}")
 
 
 def _announce(options: Options, tuned: dict[str, Any]) -> None:
