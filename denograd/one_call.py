@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from denograd.data.arrays import Array, Kind, is_column
+from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
 from denograd.map.gaps import Filled, fill_gaps
@@ -23,6 +24,7 @@ Unit = Literal["data", "std"]
 Gaps = Literal["keep", "fill"]
 
 
+@one_thread()
 def denoise(
     X: Any,
     sigma: Any = None,

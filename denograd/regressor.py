@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from denograd.data.arrays import Array, is_column, is_frame, read, with_gaps
 from denograd.data.checks import check_count, check_positive, check_targets, not_fitted
+from denograd.data.threads import one_thread
 from denograd.data.time_index import check_labels
 from denograd.estimator import DenoGrad
 from denograd.models.training import split_rows, train_best
@@ -219,6 +220,7 @@ class DenoisedRegressor(RegressorBase):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "regressor_")
 
+    @one_thread()
     def _train(self, X: Array, y: Array) -> nn.Module:
         """Train a fresh backbone with early stopping; the global random state stays as it is."""
         seed = self.random_state

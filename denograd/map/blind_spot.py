@@ -21,6 +21,7 @@ from torch import Tensor
 from denograd.data.arrays import Array, Kind, with_gaps
 from denograd.data.checks import not_fitted
 from denograd.data.outliers import far_limits
+from denograd.data.threads import one_thread
 from denograd.data.time_index import check_index
 from denograd.map.blind_spot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
 from denograd.models.folds import fold_of, interleaved
@@ -144,6 +145,7 @@ class BlindSpot:
         self.verbose = verbose
         self.device = choose_device(device)
 
+    @one_thread()
     def fit(self, X: Array, *, seed: int = 0) -> Self:
         """Train on the rows of `X`.
 
@@ -297,6 +299,7 @@ class BlindSpot:
                 )
                 yield Segment(slice(start, stop), slice(first, last), predict)
 
+    @one_thread()
     def predict(self, X: Array, *, fitted_rows: int = 0) -> Array:
         """Predict every value from all the others.
 

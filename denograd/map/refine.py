@@ -19,6 +19,7 @@ import numpy as np
 
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
+from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot, check_matrix
 from denograd.map.error_scale import noise_bound
 from denograd.map.noise_level import noise_level
@@ -67,6 +68,7 @@ class Refined:
     history: list[dict[str, Any]]
 
 
+@one_thread()
 def refine(
     blind: BlindSpot,
     X: Array,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from denograd.data.threads import one_thread
 from denograd.models.layouts import Layout
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 Forward = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+SMALL = 1_000_000
+"""Models of fewer weights are run by one thread on a CPU: they gain nothing from more."""
 
 HALF = (torch.float16, torch.bfloat16)
 """Types too coarse for gradients: what is computed in them is NaN or 0 before it is small."""
@@ -72,7 +76,9 @@ def frozen(model: nn.Module, device: torch.device) -> Iterator[None]:
         for parameter, _ in flags:
             parameter.requires_grad_(False)
         silence(model, device)
-        with torch.inference_mode(False), torch.enable_grad():
+        small = device.type == "cpu" and sum(p.numel() for p, _ in flags) < SMALL
+        alone = one_thread() if small else nullcontext()
+        with alone, torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
         for rnn, rate in rates:
