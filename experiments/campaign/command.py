@@ -55,7 +55,8 @@ Groups: those of a run, see `python -m experiments.list`.
 
 Results: cells in results/NAME, one a result.
 
-Campaigns {campaigns}
+Campaigns
+{campaigns}
 """
 AXES = ("dataset", "protocol", "denoiser", "regressor", "repetition", "noise", "sigma")
 

@@ -142,7 +142,7 @@ def composed(arguments: Sequence[str]) -> Config:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return as_config(compose("config", overrides=[*words, *_search(config_folders(arguments))]))
+            return as_config(compose("config", overrides=[*words, *searchpath(config_folders(arguments))]))
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, arguments) from error
 
@@ -151,7 +151,7 @@ def _is_word(word: str, before: str) -> bool:
     return not word.startswith("-") and before not in VALUE_FLAGS and "hydra.searchpath" not in word
 
 
-def _search(folders: Sequence[Path]) -> list[str]:
+def searchpath(folders: Sequence[Path]) -> list[str]:
     """The word by which Hydra reads further folders."""
     quoted = ",".join("'" + f"file://{folder.resolve()}".replace("'", "\\'") + "'" for folder in folders)
     return [f"hydra.searchpath=[{quoted}]"] if folders else []
@@ -182,7 +182,7 @@ def _misspelt(key: str, words: Sequence[str]) -> str | None:
             chosen.append(f"{one.key_or_group}={value}" if value else str(one.input_line))
         elif one.key_or_group == "allow_targets":
             allow = list(_names(one.value()))
-    chosen += _search(config_folders(words))
+    chosen += searchpath(config_folders(words))
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -17,6 +17,7 @@ COMMANDS = {
     "agra": "experiments.agra",
     "autoencoder": "experiments.autoencoder",
     "campaign": "experiments.campaign.command",
+    "compare": "experiments.compare",
     "fetch": "experiments.fetch",
     "hparams": "experiments.hparams",
     "list": "experiments.list",
@@ -53,7 +54,7 @@ def test_the_help_of_a_command(command, width, monkeypatch, capsys):
     assert "Exit codes: 0 done" in text
     assert "\nResults" in text
     assert text[0].isalpha()
-    if command in ("run", "campaign", "hparams", "list"):
+    if command in ("run", "campaign", "compare", "hparams", "list"):
         assert "\nGroups" in text
 
 
