@@ -20,8 +20,8 @@ from denograd.map.noise_level import NoiseLevelMissing
 from denograd.map.refine import Refined, refine
 from denograd.one_call import denoise
 from denograd.regressor import DenoisedRegressor
-from denograd.result import DenoisedData
 from denograd.smoothed_target import SmoothedTarget, smooth_target
+from denograd.table.result import DenoisedData
 
 if TYPE_CHECKING:
     from denograd.transformer import DenoisingTransformer

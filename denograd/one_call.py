@@ -17,8 +17,8 @@ from denograd.map.gaps import Filled, fill_gaps
 from denograd.map.noise_level import noise_level
 from denograd.map.refine import Refined, refine
 from denograd.map.solve import LARGE, Solver
-from denograd.readings import Readings, take
-from denograd.result import DenoisedData
+from denograd.table.readings import Readings, take
+from denograd.table.result import DenoisedData
 
 Unit = Literal["data", "std"]
 Gaps = Literal["keep", "fill"]

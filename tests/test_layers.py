@@ -72,12 +72,18 @@ OPTIONAL = {
     "denograd.regressor_base": {"sklearn"},
     "denograd.chosen_target": {"sklearn"},
     "denograd.target_choice": {"sklearn"},
-    "denograd.result": {"pandas", "matplotlib"},
+    "denograd.command": {"pandas"},
+    "denograd.page": {"matplotlib"},
+    "denograd.pieces": {"pandas", "pyarrow"},
+    "denograd.table.result": {"pandas", "matplotlib"},
     "denograd.table.content": {"charset_normalizer"},
     "denograd.table.columns": {"pandas"},
     "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
+
+COMMANDS = ("denograd.__main__", "denograd.command")
+"""Modules of the libraries that may print."""
 
 LOADED_ON_DEMAND = {"denograd.transformer": {"sklearn"}}
 """Modules that nothing imports before they are asked for, and what they may import outside functions."""
@@ -341,7 +347,7 @@ def printing(tree: Tree) -> list[str]:
     return [
         f"{module}, line {node.lineno}, prints"
         for module, parsed in tree.modules.items()
-        if module.partition(".")[0] in ("denograd", "baselines") and module != "denograd.__main__"
+        if module.partition(".")[0] in ("denograd", "baselines") and module not in COMMANDS
         for node in ast.walk(parsed)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
     ]

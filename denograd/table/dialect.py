@@ -29,7 +29,7 @@ MISSING = frozenset(("", *WORDS.split(), "-1.#ind", "\\n"))
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|[-+]?(inf|infinity)", re.I)
 GROUPED = re.compile(r"[-+]?\d{1,3}((,\d{3})+(\.\d+)?|(\.\d{3})+(,\d+)?|([ \u00a0\u202f']\d{3})+([.,]\d+)?)")
 UNIT = re.compile(
-    r"[\[(].*[\])]|[%‰]|°\w?|µ\w+|deg\.?\s?\w?|-|none|"
+    r".{0,8}[/°µ%²³].{0,8}|[\[(].*[\])]|[%‰]|°\w?|µ\w+|deg\.?\s?\w?|-|none|"
     r"[kmµnMGhcd]?(m|s|g|l|A|V|W|Wh|Hz|Pa|bar|J|N|K|C|F|mol|Ohm|VA|var)"
     r"([²³23]|\^?-?\d)?([/·* ][kmµnMGhc]?(m|s|h|min|l|g|mol|d|kg)([²³23]|\^?-?\d)?)*|"
     r"hPa|mbar|ppm|ppb|rpm|min|degC|degF|kg|mmHg|psi|mph|USD|EUR|GBP|\$|€|£|count|units?|s|h|d|text|date|time|"

@@ -38,6 +38,7 @@ from denograd.table.content import (
     most_bytes,
     needed,
     refuse_nul,
+    unpacked,
     whole,
 )
 from denograd.table.dialect import MISSING, Layout, check_names, find_layout, is_missing, rows_of
@@ -69,7 +70,7 @@ class TableFile:
     layout : Layout or None
         Of a text: separator, decimal sign, where the data begin.
     dates : dict
-        Format (as of ``strftime``) of every column of dates in a text.
+        Format (as of ``strftime``) of every column of dates in a text; ``epoch:s`` for seconds since 1970.
     """
 
     path: Path
@@ -157,6 +158,79 @@ def read_table(
             + (f" ({why})" if why else ""),
         )
     return table
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A text that is read in pieces.
+
+    Attributes
+    ----------
+    first : TableFile
+        The first piece, as `read_table` would give it.
+    frames : iterator of DataFrame
+        All pieces, with the columns and types of the first.
+    """
+
+    first: TableFile
+    frames: Iterator[Any]
+
+
+def read_pieces(
+    path: str | os.PathLike[str],
+    rows: int,
+    *,
+    time: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] = (),
+    sheet: str | int = 0,
+) -> Pieces:
+    """Read a text that is too large to be read at once; parameters as of `read_table`.
+
+    Parameters
+    ----------
+    rows : int
+        Of a piece.
+    """
+    path = Path(path)
+    check_file(path)
+    if kind_of(path) != "text":
+        raise TableError(
+            path, "too_large", "is too large to be read at once, and only text is read in pieces"
+        )
+    layout, encoding, notes = look_at(path, separator, decimal, encoding)
+    codes, whole_numbers = _spelt_columns(path, layout, encoding)
+
+    def parsed() -> Iterator[Any]:
+        with unpacked(path) as stream:
+            yield from _parse(io.BufferedReader(stream, CHUNK), path, layout, encoding, missing, codes, rows)
+
+    def tidied(frame: Any) -> TableFile:
+        frame, found, dates = tidy(frame, path, layout.decimal, layout.thousands, whole_numbers)
+        plain = TableFile(path, frame, "text", notes + found, None, layout.units, encoding, layout, dates)
+        return _find_time(plain, time)
+
+    first = tidied(next(parsed()))
+
+    def frames() -> Iterator[Any]:
+        for frame in parsed():
+            piece = tidied(frame).frame
+            for name, dtype in first.frame.dtypes.items():
+                if piece[name].dtype != dtype:
+                    try:
+                        piece[name] = piece[name].astype(dtype)
+                    except (ValueError, TypeError):
+                        raise TableError(
+                            path,
+                            "mixed",
+                            f"column {name!r} holds {dtype} in its first {rows:,} rows and something else in rows "
+                            f"{frame.index[0] + 1:,} to {frame.index[-1] + 1:,}",
+                        ) from None
+            yield piece
+
+    return Pieces(first, frames())
 
 
 def _read_text(
@@ -417,7 +491,7 @@ def _find_time(table: TableFile, given: str | None) -> TableFile:
     """Name the column that tells when a row was taken; join a date with the clock beside it."""
     import pandas as pd
 
-    frame, notes = table.frame, list(table.notes)
+    frame, notes, dates = table.frame, list(table.notes), dict(table.dates)
     if given is not None:
         if given not in frame.columns:
             near = difflib.get_close_matches(given, map(str, frame.columns)) or list(frame.columns[:6])
@@ -429,12 +503,14 @@ def _find_time(table: TableFile, given: str | None) -> TableFile:
             raise TableError(table.path, "option", f"time={given!r} holds neither dates nor numbers")
         if unit:
             frame = frame.assign(**{given: pd.to_datetime(frame[given], unit=unit)})
-        return replace(table, frame=frame, time=given)
+            dates[given] = f"epoch:{unit}"
+        return replace(table, frame=frame, time=given, dates=dates)
     dated = [c for c in frame.columns if frame[c].dtype.kind == "M"]
     for name in frame.columns:
         if frame[name].dtype.kind in "if" and (unit := epoch_unit(str(name), frame[name])):
             notes.append(Note("time", f"counts {unit} since 1970: read as a date", str(name)))
             frame = frame.assign(**{name: pd.to_datetime(frame[name], unit=unit)})
+            dates[str(name)] = f"epoch:{unit}"
             dated.append(name)
     named = [c for c in dated if sounds_like(str(c), TIME_NAMES)] or [
         c for c in dated if c == frame.columns[0]
@@ -442,12 +518,12 @@ def _find_time(table: TableFile, given: str | None) -> TableFile:
     if named:
         time = max(named, key=lambda c: frame[c].nunique())
         notes.append(Note("time", "tells when a row was taken", str(time)))
-        return replace(table, frame=frame, notes=notes, time=str(time))
+        return replace(table, frame=frame, notes=notes, time=str(time), dates=dates)
     for name in frame.columns[:2]:
         column = frame[name]
         if column.dtype.kind in "if" and sounds_like(str(name), ELAPSED_NAMES):
             steps = column.diff().iloc[1:]
             if len(column) > 2 and bool((steps > 0).all()):
                 notes.append(Note("time", "rises from row to row: read as the time", str(name)))
-                return replace(table, frame=frame, notes=notes, time=str(name))
-    return replace(table, frame=frame, notes=notes)
+                return replace(table, frame=frame, notes=notes, time=str(name), dates=dates)
+    return replace(table, frame=frame, notes=notes, dates=dates)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from denograd.assumptions import Evidence, Finding, check_assumptions
 from denograd.data.arrays import Array, Kind
+from denograd.table.assumptions import Evidence, Finding, check_assumptions
 from denograd.table.roles import ColumnRole
 
 if TYPE_CHECKING:
