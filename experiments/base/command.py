@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from experiments.base import screen
 from experiments.base.errors import HarnessError, UnknownName, WrongCall
@@ -63,6 +64,17 @@ def tell(error: HarnessError) -> None:
     if not getattr(error, "told", False):
         error.told = True  # type: ignore[attr-defined]  # travels with the error between processes
         _say(f"{type(error).__name__}: {error}")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, also where a method has left a thread behind that would keep it alive."""
+    main = threading.main_thread()
+    if any(each is not main and not each.daemon for each in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:

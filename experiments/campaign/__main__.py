@@ -1,8 +1,8 @@
 import signal
-import sys
 
+from experiments.base.command import leave
 from experiments.campaign.command import main, terminated
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, terminated)
-    sys.exit(main())
+    leave(main())

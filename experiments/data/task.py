@@ -10,9 +10,10 @@ import numpy as np
 
 from baselines.base import Backbone, Outputs, Problem
 from experiments.base.errors import HarnessError
+from experiments.base.fence import MethodError, array, copied, fenced
 from experiments.base.seeds import seed_of
 from experiments.data.dataset import Dataset
-from experiments.data.noise import over_all_rows
+from experiments.data.noise import Noisy, over_all_rows
 from experiments.data.splits import Scaler, Split, split_rows, window_view
 
 REVISION = 1
@@ -120,6 +121,36 @@ def problem_of(kind: str, noise: Any, window: int) -> Problem:
     )
 
 
+def injected(
+    noise: Any, clean: np.ndarray, *, seed: int, constant: np.ndarray, target_column: int, kind: str
+) -> Noisy:
+    """What a noise model makes of clean data, if it is what it should be.
+
+    Raises
+    ------
+    MethodError
+        If the model fails, or returns something else.
+    """
+    name = type(noise).__name__
+    try:
+        with fenced(f"{name}.inject", seed):
+            noisy = noise.inject(
+                copied(clean), seed=seed, constant=copied(constant), target_column=target_column, kind=kind
+            )
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise MethodError(f"{name}.inject failed: {type(error).__name__}: {error}") from error
+    if not isinstance(noisy, Noisy):
+        raise MethodError(f"{name}.inject returned a {type(noisy).__name__}: wanted a Noisy")
+    values = array(noisy.values, clean.shape, f"{name}.inject: Noisy.values")
+    sigma = array(noisy.sigma, clean.shape[1:], f"{name}.inject: Noisy.sigma")
+    hit = noisy.hit
+    if type(hit) is not np.ndarray or hit.dtype != bool or hit.shape != clean.shape[:1]:
+        raise MethodError(f"{name}.inject: Noisy.hit must be an array of bool of shape {clean.shape[:1]}")
+    return Noisy(values, copied(hit), int(noisy.n_constant), sigma)
+
+
 def prepare(
     dataset: Dataset, noise: Any, protocol: str, *, repetition: int, window: int, rows: int | None
 ) -> Task:
@@ -167,12 +198,9 @@ def prepare(
             "there is nothing to learn. Use more rows (profile.rows=N)"
         )
     clean = scaler.transform(frame)
-    noisy = noise.inject(
-        clean,
-        seed=seed_of("noise", dataset.name, type(noise).__name__, repetition),
-        constant=scaler.constant,
-        target_column=target,
-        kind=dataset.kind,
+    seed = seed_of("noise", dataset.name, type(noise).__name__, repetition)
+    noisy = injected(
+        noise, clean, seed=seed, constant=scaler.constant, target_column=target, kind=dataset.kind
     )
 
     spared = scaler.constant | ~np.where(np.arange(frame.shape[1]) == target, noise.target, noise.features)
@@ -181,8 +209,7 @@ def prepare(
         known = replace(known, levels=over_all_rows(noise, np.where(spared, 0.0, noisy.sigma)))
 
     def part(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        features = values if series else np.ascontiguousarray(values[:, :-1])
-        return features, values[:, target].copy()
+        return copied(values if series else values[:, :-1]), copied(values[:, target])
 
     noisy_X, noisy_y = part(noisy.values)
     clean_X, clean_y = part(clean)

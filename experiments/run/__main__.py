@@ -1,6 +1,5 @@
-import sys
-
+from experiments.base.command import leave
 from experiments.run.command import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -14,8 +14,13 @@ from typing import Any
 import numpy as np
 
 from baselines.base import Denoised, Denoiser, Problem
+from experiments.base.fence import MethodError, array, copied, fenced, report
 from experiments.base.resources import Usage, measured
 from experiments.data.task import Task
+from experiments.methods.reference import Reference
+
+Rows = np.ndarray | slice
+EVERYTHING = slice(None)
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,15 @@ class Refinement:
     make : callable
         Gives a fresh denoiser.
     seed : int
+    name : str
+        Of the denoiser's class, for messages.
     """
 
     task: Task
     problem: Problem
     make: Callable[[], Denoiser]
     seed: int
+    name: str = "the denoiser"
     fit_s: float = field(default=0.0, init=False)
     denoise_s: float = field(default=0.0, init=False)
     peak_mb: float = field(default=0.0, init=False)
@@ -63,62 +71,92 @@ class Refinement:
 
     def under(self, protocol: str) -> RefinedData:
         """Refine as the protocol says."""
-        if protocol == "deployable" and (made_of := getattr(self.make(), "made_of", None)):
-            return self._reference(made_of)
+        if protocol == "deployable" and isinstance(reference := self.make(), Reference):
+            return self._reference(reference)
         return {"paper": self._paper, "deployable": self._deployable}[protocol]()
 
-    def _reference(self, made_of: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]) -> RefinedData:
+    def _reference(self, reference: Reference) -> RefinedData:
         """Make a reference row: it alone is shown the clean data."""
         task = self.task
-        X, y, X_test = (v.copy() for v in made_of((task.X, task.y), (task.clean_X, task.clean_y)))
+        X, y, X_test = (v.copy() for v in reference.made_of((task.X, task.y), (task.clean_X, task.clean_y)))
         X[task.split.test], y[task.split.test] = np.nan, np.nan
         return RefinedData(X, y, X_test)
 
     def _paper(self) -> RefinedData:
-        X, y = self.task.X, self._target(slice(None))
-        denoiser = self._fit(X, y, self.task.split.train)
-        out = self._denoise(denoiser, X, y)
-        self.info = dict(out.info)
+        denoiser = self._fit(EVERYTHING, train=self.task.split.train)
+        out = self._denoise(denoiser, EVERYTHING)
+        self.info = out.info
         return RefinedData(out.X, self._refined_target(out))
 
     def _deployable(self) -> RefinedData:
-        task, train, both = self.task, self.task.split.train, self.task.fit_rows
-        joint = self._fit(task.X[train], self._target(train))
-        out = self._denoise(joint, task.X[both], self._target(both))
-        self.info = dict(out.info)
+        task, train, both, test = self.task, self.task.split.train, self.task.fit_rows, self.task.split.test
+        joint = self._fit(train)
+        out = self._denoise(joint, both)
+        self.info = out.info
         X, y = np.full_like(task.X, np.nan), np.full_like(task.y, np.nan)
         X[both], y[both] = out.X, self._refined_target(out)
         X_test = None
-        if task.kind == "series" and joint.causal:
-            X_test = self._denoise(joint, task.X, None, causal=True).X
-        elif task.kind == "tabular" and joint.features_only:
-            alone = self._fit(task.X[train], None)
-            X[both] = self._denoise(alone, task.X[both], None).X
+        if task.kind == "series" and getattr(joint, "causal", False):
+            X_test = self._denoise(joint, EVERYTHING, causal=True).X
+        elif task.kind == "tabular" and getattr(joint, "features_only", False):
+            alone = self._fit(train, with_target=False)
+            X[both] = self._denoise(alone, both, with_target=False).X
             X_test = np.full_like(task.X, np.nan)
-            X_test[task.split.test] = self._denoise(alone, task.X[task.split.test], None).X
+            X_test[test] = self._denoise(alone, test, with_target=False).X
         return RefinedData(X, y, X_test)
-
-    def _target(self, rows: Any) -> np.ndarray | None:
-        """The target handed over beside the features; in a series it is one of their columns."""
-        return None if self.task.kind == "series" else self.task.y[rows]
 
     def _refined_target(self, out: Denoised) -> np.ndarray:
         return out.X[:, 0].copy() if out.y is None else out.y
 
-    def _fit(self, X: np.ndarray, y: np.ndarray | None, train: np.ndarray | None = None) -> Denoiser:
-        denoiser = self.make()
-        with measured() as usage:
-            denoiser.fit(X, y, seed=self.seed, problem=replace(self.problem, train_rows=train))
+    def _handed(self, rows: Rows, with_target: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Copies of rows, and of their target beside them; in a series it is one of the columns."""
+        apart = with_target and self.task.kind == "tabular"
+        return copied(self.task.X[rows]), copied(self.task.y[rows]) if apart else None
+
+    def _fit(self, rows: Rows, *, train: np.ndarray | None = None, with_target: bool = True) -> Denoiser:
+        X, y = self._handed(rows, with_target)
+        problem = replace(
+            self.problem,
+            train_rows=None if train is None else copied(train),
+            levels=None if self.problem.levels is None else copied(self.problem.levels),
+        )
+        with fenced(f"{self.name}.fit", self.seed):
+            denoiser = self.make()
+            with measured() as usage:
+                denoiser.fit(X, y, seed=self.seed, problem=problem)
         self.fit_s += self._seconds(usage)
         return denoiser
 
     def _denoise(
-        self, denoiser: Denoiser, X: np.ndarray, y: np.ndarray | None, *, causal: bool = False
+        self, denoiser: Denoiser, rows: Rows, *, causal: bool = False, with_target: bool = True
     ) -> Denoised:
-        with measured() as usage:
+        X, y = self._handed(rows, with_target and not causal)
+        with fenced(f"{self.name}.denoise", self.seed), measured() as usage:
             out = denoiser.denoise(X, y, causal=causal)
         self.denoise_s += self._seconds(usage)
-        return out
+        return self._checked(out, X.shape, y)
+
+    def _checked(self, out: Any, shape: tuple[int, ...], y: np.ndarray | None) -> Denoised:
+        """A copy of what came back, if it is what it should be."""
+        what = f"{self.name}.denoise"
+        if not isinstance(out, Denoised):
+            raise MethodError(f"{what} returned a {type(out).__name__}: wanted a Denoised(X, y, info)")
+        X = array(out.X, shape, f"{what}: Denoised.X")
+        if y is not None and out.y is None:
+            raise MethodError(f"{what} was handed a target and returned none: return Denoised(X, y)")
+        if y is None and out.y is not None and self.task.kind == "tabular":
+            raise MethodError(f"{what} returned a target that it was not handed: return Denoised(X)")
+        target = None if out.y is None else array(out.y, shape[:1], f"{what}: Denoised.y")
+        if not isinstance(out.info, dict):
+            raise MethodError(f"{what}: Denoised.info is a {type(out.info).__name__}: wanted a dict")
+        info = dict(out.info)
+        score = info.pop("score", None)
+        info = report(info, f"{what}: Denoised.info")
+        if score is not None:
+            info["score"] = array(
+                np.asarray(score, dtype=float), shape[:1], f"{what}: Denoised.info['score']"
+            )
+        return Denoised(X, target, info)
 
     def _seconds(self, usage: Usage) -> float:
         self.peak_mb = max(self.peak_mb, usage.peak_mb)
@@ -147,9 +185,9 @@ def variants(protocol: str, sigma: float, *, test_form: bool) -> list[str]:
 
 
 def scored_on(task: Task, refined: RefinedData, protocol: str, variant: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets of the test part."""
+    """Inputs and targets of the test part, copies of their own."""
     if protocol == "paper":
-        return task.samples(refined.X, refined.y, task.split.test)
+        return task.samples(copied(refined.X), copied(refined.y), task.split.test)
     features = {"clean": task.clean_X, "noisy": task.X, "denoised": refined.X_test}[variant]
     assert features is not None, "a denoiser without a test form has no denoised variant"
-    return task.samples(features, task.clean_y, task.split.test)
+    return task.samples(copied(features), copied(task.clean_y), task.split.test)

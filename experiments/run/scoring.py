@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.base import metrics
 from experiments.base.code import versions_of
+from experiments.base.fence import array, copied, fenced, report
 from experiments.base.resources import Usage, measured
 from experiments.base.seeds import seed_of
 from experiments.config.components import Component
@@ -74,47 +75,76 @@ class Scorer:
         data = refined()
         fitting = self._fit(task, data)
         inputs, target = scored_on(task, data, self._spec["protocol"], variant)
-        with measured() as scoring, _quiet():
-            prediction = np.asarray(self._estimator.predict(self._shaped(inputs)), dtype=float).ravel()
+        with self._at_work("predict"), measured() as scoring:
+            predicted = self._estimator.predict(self._shaped(inputs))
+        prediction = self._checked(predicted, len(target))
         return {
             "metrics": metrics.score_metrics(
                 target, prediction, mean=task.target_mean, scale=task.target_scale
             ),
             "timings": {"fit_s": fitting.seconds, "score_s": scoring.seconds},
             "memory": {"peak_mb": max(fitting.peak_mb, scoring.peak_mb)},
-            "info": {**getattr(self._estimator, "info_", {}), "n_test": len(target)},
+            "info": {**self._reported(), "n_test": len(target)},
         }
 
     @cached_property
     def _estimator(self) -> Any:
-        spec, config = self._spec, self.bench.config
-        seed = seed_of("regressor", spec["dataset"], spec["noise"], spec["repetition"], self.regressor.name)
-        return self.regressor.make(seed=seed, device=config.device, threads=config.threads)
+        config = self.bench.config
+        with fenced(self._name, self._seed):
+            return self.regressor.make(seed=self._seed, device=config.device, threads=config.threads)
+
+    @property
+    def _seed(self) -> int:
+        spec = self._spec
+        return seed_of("regressor", spec["dataset"], spec["noise"], spec["repetition"], self.regressor.name)
 
     def _fit(self, task: Task, refined: RefinedData) -> Usage:
         """Fit the estimator, once, on the train rows; what that took."""
         if self._fitted is not None:
             return self._fitted
-        inputs, target = task.samples(refined.X, refined.y, task.split.train)
+        X, y = copied(refined.X), copied(refined.y)
+        inputs, target = task.samples(X, y, task.split.train)
         extra = {}
         if getattr(self._estimator, "uses_validation", False):
-            held_inputs, held_target = task.samples(refined.X, refined.y, task.split.valid)
-            extra["validation"] = (self._shaped(held_inputs), held_target)
-        with measured() as usage, _quiet():
-            self._estimator.fit(self._shaped(inputs), target, **extra)
+            held_inputs, held_target = task.samples(X, y, task.split.valid)
+            extra["validation"] = (self._shaped(held_inputs), _locked(held_target))
+        with self._at_work("fit"), measured() as usage:
+            self._estimator.fit(self._shaped(inputs), _locked(target), **extra)
         self._fitted = usage
         return usage
 
     def _shaped(self, inputs: np.ndarray) -> np.ndarray:
-        """Windows as they are for models of sequences, flattened for the others."""
+        """Windows as they are for models of sequences, flattened for the others; not to be written to."""
         if inputs.ndim == 3 and getattr(self._estimator, "input", "flat") == "flat":
-            return inputs.reshape(len(inputs), -1)
-        return inputs
+            inputs = inputs.reshape(len(inputs), -1)
+        return _locked(inputs)
+
+    def _checked(self, predicted: Any, n: int) -> np.ndarray:
+        """A copy of the predictions, if they are what they should be; a single column is taken for its values."""
+        what = f"{self._name}.predict's result"
+        if type(predicted) is np.ndarray and predicted.dtype.kind in "iuf":
+            predicted = predicted.astype(float)
+            if predicted.shape == (n, 1):
+                predicted = predicted[:, 0]
+        return array(predicted, (n,), what)
+
+    def _reported(self) -> dict[str, Any]:
+        return report(getattr(self._estimator, "info_", {}), f"{self._name}.info_")
+
+    @property
+    def _name(self) -> str:
+        return self.regressor.cls.__name__
+
+    @contextlib.contextmanager
+    def _at_work(self, method: str) -> Iterator[None]:
+        """The fence, and libraries' warnings on convergence kept off the screen of a run of a thousand fits."""
+        with fenced(f"{self._name}.{method}", self._seed):
+            warnings.simplefilter("ignore")
+            yield
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep libraries' warnings on convergence off the screen of a run of a thousand fits."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _locked(values: np.ndarray) -> np.ndarray:
+    """The same values, not to be written to."""
+    values = values.view()
+    values.setflags(write=False)
+    return values

@@ -19,6 +19,7 @@ import numpy as np
 from baselines.base import Backbone, Denoiser, NotApplicable, Outputs, Problem
 from experiments.base import metrics
 from experiments.base.code import versions_of
+from experiments.base.fence import MethodError, fenced
 from experiments.base.seeds import seed_of
 from experiments.config.components import Component
 from experiments.data.noise import Noise
@@ -75,7 +76,7 @@ class Trial:
         """
         if cell.status != "skipped" or cell.info.get("skipped_by") == "data":
             return True
-        return still_skipped(self.bench.store, cell, lambda: self.component.make().skip(self._known))
+        return still_skipped(self.bench.store, cell, lambda: self._skips(self._known))
 
     @cached_property
     def task(self) -> Task:
@@ -130,22 +131,21 @@ class Trial:
         """The fields of the denoiser's cell."""
         task, provider = self.task, self._provider()
         problem = task.problem(provider)
-        denoiser = self.component.make()
         # Does it run on these data at all?
-        if reason := denoiser.skip(problem):
-            by_data = not denoiser.skip(self._known)
+        if reason := self._skips(problem):
+            by_data = not self._skips(self._known)
             return {"skipped": reason, "info": {"skipped_by": "data"} if by_data else {}}
-        if provider:
-            provider(getattr(denoiser, "backbone_outputs", "target"))  # trained before anything is timed
+        if provider:  # its backbone is trained before anything is timed
+            with fenced(f"the network {self.spec['backbone']}", self._seed):
+                provider(getattr(self._asked, "backbone_outputs", "target"))
         # Refine as the protocol says: this alone is timed.
-        refinement = Refinement(task, problem, self.component.make, self._seed)
+        refinement = Refinement(task, problem, self._make, self._seed, self.component.cls.__name__)
         try:
             refined = refinement.under(self.protocol)
         except NotApplicable as error:
             return {"skipped": str(error), "info": {"skipped_by": "data"}}
         # Compare, on the rows that the protocol names.
         rows = compared_rows(task, self.protocol)
-        _check_finite(refined, rows)
         score = refinement.info.pop("score", None)
         found = _compared(task, refined, rows, score)
         self._fresh = refined
@@ -158,12 +158,29 @@ class Trial:
                 "denoise_s": refinement.denoise_s,
             },
             "memory": {"peak_mb": refinement.peak_mb},
-            "info": {**refinement.info, **self._facts(denoiser, refined, provider)},
+            "info": {**refinement.info, **self._facts(refined, provider)},
         }
 
-    def _facts(
-        self, denoiser: Denoiser, refined: RefinedData, provider: BackboneProvider | None
-    ) -> dict[str, Any]:
+    @cached_property
+    def _asked(self) -> Denoiser:
+        """A denoiser that is asked and never fitted."""
+        return self._make()
+
+    def _make(self) -> Denoiser:
+        config = self.bench.config
+        made: Denoiser = self.component.make(seed=self._seed, device=config.device, threads=config.threads)
+        return made
+
+    def _skips(self, problem: Problem) -> str | None:
+        """Why the denoiser cannot run, in its own words."""
+        name = f"{self.component.cls.__name__}.skip"
+        with fenced(name, self._seed):
+            reason = self._asked.skip(problem)
+        if reason is not None and not isinstance(reason, str):
+            raise MethodError(f"{name} returned a {type(reason).__name__}: wanted a reason (str) or None")
+        return reason
+
+    def _facts(self, refined: RefinedData, provider: BackboneProvider | None) -> dict[str, Any]:
         """What a reader of the cell should know of it beside its numbers."""
         task = self.task
         facts: dict[str, Any] = {
@@ -172,7 +189,8 @@ class Trial:
         }
         if task.sigma and self.bench.noise.fraction:
             facts["noise_level"] = _reached(task)
-        if denoiser.sequential and task.kind == "tabular" and self.protocol == "deployable":
+        against_order = getattr(self._asked, "sequential", False) and task.kind == "tabular"
+        if against_order and self.protocol == "deployable":
             facts["meaningless"] = "filters along the arbitrary order of a table's rows"
         if provider:
             facts["backbone"] = provider.summary
@@ -222,12 +240,6 @@ def _suspicion(task: Task, refined: RefinedData, rows: np.ndarray, score: Any) -
         return np.asarray(score)[: len(rows)]
     moved = np.column_stack([refined.X - task.X, refined.y - task.y])[rows]
     return np.sqrt((moved**2).sum(axis=1))
-
-
-def _check_finite(refined: RefinedData, rows: np.ndarray) -> None:
-    for name, values in (("features", refined.X[rows]), ("target", refined.y[rows])):
-        if not np.isfinite(values).all():
-            raise ValueError(f"the denoiser returned NaN or infinite values in the {name}")
 
 
 def _untrained(outputs: Outputs) -> Backbone:

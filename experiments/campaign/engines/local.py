@@ -61,11 +61,12 @@ class Local:
 
     def _finish(self, worker: _Worker, outcome: Future[Report], done: Future[Report]) -> None:
         error = done.exception()
-        if error is None and worker.units < self._recycle:
+        spoiled = error is None and done.result().spoiled
+        if error is None and not spoiled and worker.units < self._recycle:
             self._free.append(worker)
         else:
             self._all.discard(worker)
-            worker.leave()
+            worker.leave(at_once=spoiled)
         if isinstance(error, BrokenProcessPool):
             outcome.set_exception(WorkerDied(worker.ending))
         elif error is not None:
@@ -128,8 +129,10 @@ class _Worker:
             return f"its process was killed by {signal.Signals(-code).name}"
         return f"its process ended with exit code {code}"
 
-    def leave(self) -> None:
-        """End the process when it is idle."""
+    def leave(self, *, at_once: bool = False) -> None:
+        """End the process when it is idle; at once where it could not end by itself."""
+        if at_once and self._process is not None:
+            self._process.kill()
         self._executor.shutdown(wait=False)
 
     def kill(self) -> None:

@@ -18,6 +18,7 @@ from typing import IO
 import torch
 from threadpoolctl import threadpool_limits
 
+from experiments.base.fence import left_running
 from experiments.base.resources import resident_mb
 from experiments.config.schema import Config, DatasetConf
 from experiments.data.dataset import Dataset
@@ -93,10 +94,13 @@ class Report:
         One for each cell that was computed.
     busy : bool
         Another process has this unit; nothing was done.
+    spoiled : bool
+        A method has left threads behind that would keep the process from ending: it is to be replaced.
     """
 
     lines: list[str] = field(default_factory=list)
     busy: bool = False
+    spoiled: bool = False
 
 
 def perform(unit: Unit, limits: Limits | None = None) -> Report:
@@ -128,6 +132,7 @@ def perform(unit: Unit, limits: Limits | None = None) -> Report:
                     pass
     del trial, denoised
     _give_back(limits is not None, thoroughly=time.monotonic() - start > 10)
+    report.spoiled = bool(left_running())
     return report
 
 
