@@ -225,12 +225,12 @@ class DenoGrad:
             objective at which to stop (1e-7).
         rule : {"fixed", "gauss_newton", "global", "map"}
             Update rule.
-        sigma : float, array_like, mapping, "blind_spot" or "wavelet"
+        sigma : float, array_like, mapping, "auto", "common" or "wavelet"
             `map` (which needs it): standard deviation of the noise in the data's units: a number, one per column
             of X and, where the target stands apart, then of y, or ``{column: level}`` (other columns are held);
             a name asks for an estimate, see `denograd.map.noise_level`.
-        solver : {"lbfgs", "one_step"}, optional
-            `map`: L-BFGS (default), or the closed form, which moves targets only.
+        solver : {"auto", "lbfgs", "one_step"}, optional
+            `map`: L-BFGS; the closed form, which moves targets only; or what is better (default).
         folds : int, optional
             `map`: train so many copies of the model anew, each to refine the part that it has not seen.
         verbose : bool

@@ -14,9 +14,10 @@ from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
 from denograd.map.gaps import Filled, fill_gaps
-from denograd.map.noise_level import noise_level
+from denograd.map.measured_level import quiet_level, replicate_level, resolution_level
+from denograd.map.noise_level import NoiseLevel, noise_level
 from denograd.map.refine import Refined, refine
-from denograd.map.solve import LARGE, Solver
+from denograd.map.solve import Solver
 from denograd.table.readings import Readings, take
 from denograd.table.result import DenoisedData
 
@@ -34,7 +35,11 @@ def denoise(
     gaps: Gaps = "keep",
     skip: Sequence[Any] = (),
     sigma_unit: Unit = "data",
-    solver: Solver | None = None,
+    sigma_relative: Any = 0.0,
+    replicates: Any = None,
+    quiet: Any = None,
+    resolution: Any = None,
+    solver: Solver = "auto",
     seed: int = 0,
     verbose: bool = True,
     **backbone: Any,
@@ -49,7 +54,9 @@ def denoise(
         that do not move; dates and ids are left alone. The result's `columns` says which is which.
     sigma : float, (c,) or (n, c) array_like, mapping or str
         Standard deviation of the noise: a number for all columns, one per column, or ``{column: level}`` (other
-        columns are held). The names of estimates, see `denograd.map.noise_level`.
+        columns are held). "auto" touches only columns whose own values show the noise and holds all others; "common"
+        takes the noise to be the same share of every column's spread, and refuses where the columns do not bear that
+        out; "wavelet" is an upper bound for series, with a warning. The result's `evidence` says what was found.
     kind : {"tabular", "series"}, optional
         Whether the order of the rows means something: by default where a time is known.
     time : column name or (n,) array_like, optional
@@ -61,8 +68,16 @@ def denoise(
         Columns of a DataFrame to leave alone.
     sigma_unit : {"data", "std"}
         Whether sigma is in units of the data (default), or in standard deviations of the observed column.
-    solver : {"lbfgs", "one_step"}, optional
-        By default L-BFGS up to two million values, the closed form, nearly as good, beyond.
+    sigma_relative : float, array_like or mapping
+        Noise that grows with the value, as a share of it; on top of `sigma`, which may then be left out.
+    replicates : like X, or a list of such, optional
+        Instead of `sigma`: further measurements of the same rows.
+    quiet : slice or index of rows, optional
+        Instead of `sigma`: steps of a series in which nothing happens.
+    resolution : float, array_like or mapping, optional
+        Instead of `sigma`: the step to which a sensor rounds, where that is all the noise.
+    solver : {"auto", "lbfgs", "one_step"}
+        See `denograd.refine`.
     seed : int
         Of the backbone's training.
     verbose : bool
@@ -101,18 +116,50 @@ def denoise(
     if is_column(sigma):
         sigma = sigma.to_dict()
     readings = take(X, sigma=sigma, kind=kind, time=time, skip=skip)
-    level = _level(readings, sigma, sigma_unit)
+    relative = readings.level(sigma_relative)
+    named = {"sigma": sigma, "replicates": replicates, "quiet": quiet, "resolution": resolution}
+    named = {name: value for name, value in named.items() if value is not None}
+    if len(named) > 1:
+        raise TypeError(f"{' and '.join(named)} both name the noise level: leave one of them")
+    if "replicates" in named:
+        repeats = replicates if isinstance(replicates, list) or np.ndim(replicates) == 3 else [replicates]
+        others = [take(R, sigma=sigma, kind=kind, time=time, skip=skip).matrix for R in repeats]
+        level, evidence = replicate_level(readings.matrix, others)
+    elif "quiet" in named:
+        if readings.kind != "series":
+            raise ValueError(
+                "quiet names steps of a series: a table has none, set kind='series' or give sigma"
+            )
+        level, evidence = quiet_level(readings.rows(readings.matrix), quiet)
+    elif "resolution" in named:
+        level, evidence = resolution_level(readings.matrix, readings.level(resolution))
+    elif sigma is None and np.any(relative):
+        level, evidence = np.zeros(len(readings.moves)), "grows with the value"
+    else:
+        level, evidence = _level(readings, sigma, sigma_unit), "given"
     missing = np.isnan(readings.matrix)
     filled = fill_gaps(readings.matrix, _known(level, readings), readings.kind, seed=seed)
     if isinstance(X, torch.Tensor):
         backbone = {"device": X.device, **backbone}
     blind = BlindSpot(readings.kind, verbose=verbose, **backbone).fit(filled.values, seed=seed)
     if level is None or isinstance(level, str):
-        level = _estimated(level, readings, filled, blind)
-    if solver is None:
-        solver = "lbfgs" if filled.values.size <= LARGE else "one_step"
-    found = refine(blind, filled.values, level, fitted_rows=len(missing), solver=solver, verbose=verbose)
-    return _result(readings, filled, found, missing, level, gaps, solver)
+        found_level = _estimated(level, readings, blind)
+    else:
+        found_level = NoiseLevel(np.where(readings.moves, level, 0.0), (evidence,) * len(readings.moves))
+    level = found_level.sigma
+    if missing.any() and solver == "auto":  # what was filled has no noise, and teaches nothing
+        level = np.where(missing, 0.0, level)
+    found = refine(
+        blind,
+        filled.values,
+        level,
+        fitted_rows=len(missing),
+        solver=solver,
+        sigma_relative=np.where(readings.moves, relative, 0.0),
+        verbose=verbose,
+    )
+    said = [e + f.removeprefix("given") for e, f in zip(found_level.evidence, found.evidence, strict=True)]
+    return _result(readings, filled, found, missing, found_level.sigma, gaps, solver, said)
 
 
 def _level(readings: Readings, sigma: Any, unit: Unit) -> Any:
@@ -137,7 +184,7 @@ def _known(level: Any, readings: Readings) -> Array:
     return known
 
 
-def _estimated(name: str | None, readings: Readings, filled: Filled, blind: BlindSpot) -> Array:
+def _estimated(name: str | None, readings: Readings, blind: BlindSpot) -> NoiseLevel:
     """The level that an estimate gives to the refined columns.
 
     Raises
@@ -149,7 +196,14 @@ def _estimated(name: str | None, readings: Readings, filled: Filled, blind: Blin
     bound = noise_bound(blind.residual_)[outputs]
     names = [readings.names[place] for place in readings.owner]
     return noise_level(
-        name, filled.values, bound, outputs, blind.constant_ | ~readings.moves, readings.kind, names
+        name,
+        readings.matrix,
+        bound,
+        outputs,
+        blind.constant_ | ~readings.moves,
+        readings.kind,
+        names,
+        blind=blind,
     )
 
 
@@ -161,6 +215,7 @@ def _result(
     asked: Array,
     gaps: Gaps,
     solver: Solver,
+    evidence: Sequence[str],
 ) -> DenoisedData:
     """Hand the figures back in the data's own rows, columns and type."""
     sigma = np.broadcast_to(found.sigma, missing.shape)
@@ -172,6 +227,9 @@ def _result(
     rows = readings.rows
     observed = readings.by_column(rows(seen))
     numbers = readings.by_column(np.ones(len(readings.moves)))
+    grounds = [""] * len(readings.names)
+    for place, moves, why in zip(readings.owner.tolist(), readings.moves, evidence, strict=True):
+        grounds[place] = why if moves else "held"
     said = [readings.grid.said] if readings.grid is not None and readings.grid.said else []
     return DenoisedData(
         data=readings.wrap(rows(shown)),
@@ -185,6 +243,7 @@ def _result(
         columns=readings.roles,
         gaps=np.where(np.isnan(numbers), 0, np.isnan(observed).sum(0)).astype(int),
         notes=said,
+        evidence=tuple(grounds),
         asked=readings.by_column(np.sqrt((np.broadcast_to(asked, missing.shape) ** 2).mean(0))),
         kind=readings.kind,
         observed=observed,

@@ -76,7 +76,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         *,
         gaps: Literal["keep", "fill"] = "keep",
         lag: int = 0,
-        solver: Solver = "one_step",
+        solver: Solver = "auto",
         context: int = 8,
         folds: int = 5,
         hidden: int = 32,
@@ -187,7 +187,8 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             self.blind_.constant_ | ~self.moves_,
             self.kind,
             names,
-        )
+            blind=self.blind_,
+        ).sigma
         self._center, self._scale = self.blind_.center_, self.blind_.scale_
         y, missing = (filled - self._center) / self._scale, np.isnan(values)
         if self.kind == "tabular":

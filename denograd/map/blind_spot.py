@@ -87,6 +87,10 @@ class BlindSpot:
     ----------
     observed_ : (n, c) array
         The fitted rows.
+    seed_ : int
+        What `fit` got.
+    kept_ : dict
+        What a rule last learned with this backbone: new rows need it again.
     prediction_, residual_ : (n, c) arrays
         Cross-fitted prediction of the fitted rows, and prediction minus observation.
     outliers_ : (n, c) bool array
@@ -170,7 +174,8 @@ class BlindSpot:
             raise ValueError(f"{n} rows are too few for {self.folds} folds: give at least {needed}")
         if self.kind == "tabular" and c < 2:
             raise ValueError("a table of one column has no other column to predict it from; is it a series?")
-        self.observed_ = X
+        self.observed_, self.seed_ = X, seed
+        self.kept_: dict[bytes, Any] = {}
         rng = np.random.default_rng(seed)
         self.columns_ = c
         self.wide_ = self.kind == "series" and c > WIDE

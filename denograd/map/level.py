@@ -80,12 +80,14 @@ def own_levels(X: Array) -> OwnLevels:
     Parameters
     ----------
     X : (n, c) array
+        NaN at gaps.
     """
     columns = X.shape[1]
     level, clear = np.zeros(columns), np.zeros(columns, dtype=bool)
     evidence = [""] * columns
-    spread = X.std(0)
-    for j, y in enumerate(X.T):
+    spread = np.nanstd(X, 0)
+    for j in range(columns):
+        y = X[np.isfinite(X[:, j]), j]
         if spread[j] == 0 or len(np.unique(y)) < DISTINCT * len(y):
             evidence[j] = "held: values repeat, so noise came, if at all, before the rounding"
             continue
@@ -111,27 +113,29 @@ def own_levels(X: Array) -> OwnLevels:
     return OwnLevels(level, clear, tuple(evidence))
 
 
-def common_level(blind: BlindSpot, X: Array, own: OwnLevels) -> tuple[float, str]:
+def common_level(blind: BlindSpot | None, spread: Array, own: OwnLevels) -> tuple[float, str]:
     """Noise level as a share of every column's spread, taken to be the same for all; NaN where it does not show.
 
     Parameters
     ----------
-    blind : BlindSpot
-        Fitted on `X`.
-    X : (n, c) array
+    blind : BlindSpot or None
+        Without it only columns that show the noise by themselves can tell.
+    spread : (c,) array
+        Standard deviation of the columns.
     own : OwnLevels
-        Of `X`.
+        Of the same columns.
 
     Returns
     -------
     share : float
     evidence : str
     """
-    spread = np.where(blind.constant_, 1.0, X.std(0))
     if own.clear.any():
         share = float(np.median(own.level[own.clear] / spread[own.clear]))
         return share, f"median of {own.clear.sum()} columns with lumps of equal width"
-    free = np.flatnonzero(~blind.constant_)
+    if blind is None:
+        return np.nan, "no column shows the noise by itself"
+    X, free = blind.observed_, np.flatnonzero(~blind.constant_)
     repeats = [len(np.unique(X[:, j])) < DISTINCT * len(X) for j in free]
     free = free[~np.array(repeats, dtype=bool)]
     if len(free) < 3:
@@ -139,7 +143,7 @@ def common_level(blind: BlindSpot, X: Array, own: OwnLevels) -> tuple[float, str
     floors = np.array(
         [_floor(blind.residual_[:, j].astype(float), blind.prediction_[:, j], blind.kind) for j in free]
     )
-    floors /= spread[free] * np.sqrt(1.0 + _sensitivity(blind, X, spread)[free])
+    floors /= spread[free] * np.sqrt(1.0 + _sensitivity(blind)[free])
     least = np.sort(floors)[:3]
     if least[2] > AGREE * least[0]:
         listed = ", ".join(f"{v:.3g}" for v in least)
@@ -256,11 +260,11 @@ def _floor(residual: Array, prediction: Array, kind: str) -> float:
     return float(coarse[last])
 
 
-def _sensitivity(blind: BlindSpot, X: Array, spread: Array, probes: int = 3, size: float = 0.02) -> Array:
+def _sensitivity(blind: BlindSpot, probes: int = 3, size: float = 0.02) -> Array:
     """Mean squared gradient of every prediction in all its inputs, in standard deviations; shape (c,)."""
-    rng = np.random.default_rng(0)
+    rng, X, spread = np.random.default_rng(0), blind.observed_, blind.scale_
     plain = blind.predict(X, fitted_rows=len(X))
-    total = np.zeros(X.shape[1])
+    total: Array = np.zeros(X.shape[1])
     for _ in range(probes):
         nudged = X + size * spread * rng.choice([-1.0, 1.0], X.shape)
         total += (((blind.predict(nudged, fitted_rows=len(X)) - plain) / (size * spread)) ** 2).mean(0)

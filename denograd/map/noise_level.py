@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from denograd.data.arrays import Array, Kind, is_column
+from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import LEAST_SHARE, NORMAL_MEDIAN
+from denograd.map.level import common_level, own_levels
 
 DB4 = np.array(
     [
@@ -29,10 +32,6 @@ DB4 = np.array(
 
 LISTED = 10
 """So many columns' bounds an error lists."""
-
-
-UNPREDICTED = 0.7
-"""A best predicted column that leaves more of its spread than this (half of its variance) says nothing of noise."""
 
 
 class NoiseLevelMissing(ValueError):
@@ -78,6 +77,22 @@ def by_column(sigma: Any, names: Sequence[Any]) -> Any:
     return np.array([float(sigma.get(name, 0.0)) for name in names])
 
 
+@dataclass(frozen=True)
+class NoiseLevel:
+    """Noise levels, and where they come from.
+
+    Attributes
+    ----------
+    sigma : (c,) or (n, c) array
+        In the data's units; 0 holds a column, or a value.
+    evidence : tuple of str
+        Per column, in words.
+    """
+
+    sigma: Array
+    evidence: tuple[str, ...]
+
+
 def noise_level(
     sigma: Any,
     data: Array,
@@ -87,14 +102,21 @@ def noise_level(
     kind: Kind,
     names: Sequence[Any] | None = None,
     each: str = "one per column",
-) -> Array:
-    """Check `sigma`, spread it over the columns and cap it by what the backbone's residual allows.
+    *,
+    blind: BlindSpot | None = None,
+    rows: int = 0,
+    rms: Array | None = None,
+) -> NoiseLevel:
+    """Check `sigma` or estimate it, spread it over the columns and cap it by what the backbone's residual allows.
 
     Parameters
     ----------
-    sigma : float, (c,) array_like, mapping, "blind_spot", "wavelet" or None
-        In the data's units.
+    sigma : float, (c,) or (rows, c) array_like, mapping, "auto", "common", "wavelet" or None
+        In the data's units. "auto": only columns whose own values show the noise have any, see
+        `denograd.map.level.own_levels`. "common": the same share of every column's spread, where columns bear each
+        other out (`denograd.map.level.common_level`). "wavelet": an upper bound for series.
     data : (n, c) array
+        What a level is estimated from; NaN at gaps.
     bound : (k,) array
         What the noise of every output cannot exceed, see `error_scale.noise_bound`.
     outputs : (k,) int array
@@ -106,17 +128,19 @@ def noise_level(
         What to call the columns; by default their numbers.
     each : str
         How errors ask for a level per column.
-
-    Returns
-    -------
-    (c,) array
+    blind : BlindSpot, optional
+        Fitted on `data` (its gaps filled); "common" asks it where no column shows the noise by itself.
+    rows : int
+        How many rows have levels of their own, if the caller can use such.
+    rms : (k,) array, optional
+        Root mean square of every output's residual: what bounds levels that differ between rows.
 
     Raises
     ------
     NoiseLevelMissing
-        If `sigma` is None, or "blind_spot" where no column is predicted from the others.
+        If `sigma` is None, or "common" where columns do not bear each other out.
     ValueError
-        If it is negative, not finite, of a wrong length, names no column, or is an estimate that this kind of
+        If it is negative, not finite, of a wrong shape, names no column, or is an estimate that this kind of
         data does not allow.
     """
     columns = data.shape[1]
@@ -130,38 +154,53 @@ def noise_level(
         raise NoiseLevelMissing(
             f"the rule 'map' needs the noise level: sigma, a number or {each}, in the data's units. "
             f"The backbone's residual bounds it from above, per column {{{', '.join(listed)}}}; the truth may be "
-            "far below. Give sigma='blind_spot' to take the tightest of these bounds for all columns alike",
+            "far below. sigma='auto' touches only columns whose own values show the noise, and holds the others",
             bounds,
         )
     if isinstance(sigma, str):
-        level = _estimate(sigma, data, bounds, bound, outputs, constant, kind)
+        level, evidence = _estimate(sigma, data, bounds, kind, blind)
     else:
-        level = np.array(by_column(sigma, names), dtype=float)
-        if level.ndim > 1 or (level.ndim == 1 and len(level) != columns):
-            raise ValueError(f"sigma must be a number or {each} ({columns}), got shape {level.shape}")
-        if not np.isfinite(level).all() or (level < 0).any():
-            raise ValueError(f"sigma must be finite and not negative, got {sigma}")
-        level = np.broadcast_to(level, (columns,)).copy()
-    level[constant] = 0.0
-    level[outputs] = np.minimum(level[outputs], np.sqrt(1 - LEAST_SHARE) * bound)
-    return level
+        level, evidence = _given(by_column(sigma, names), columns, rows, each), ["given"] * columns
+    level[..., constant] = 0.0
+    capped = cap(level, bound if rms is None or level.ndim == 1 else rms, outputs)
+    for j in np.flatnonzero((capped < level).reshape(-1, columns).any(0)).tolist():
+        evidence[j] += f", {_size(level, j):.3g} capped to {_size(capped, j):.3g} by the residual"
+    return NoiseLevel(capped, tuple("constant" if c else e for c, e in zip(constant, evidence, strict=True)))
 
 
-def blind_spot_level(
-    data: Array, bound: Array, outputs: NDArray[np.int64], constant: NDArray[np.bool_]
-) -> Array:
-    """Noise level per column, taken to be the same share of every column's spread.
+def per_column(sigma: Array) -> Array:
+    """Root mean square level of every column; ``(c,)`` or ``(n, c) -> (c,)``."""
+    return sigma if sigma.ndim == 1 else np.sqrt((sigma**2).mean(0))
 
-    The residual of the best predicted column is nearly all noise. Under that one assumption its bound holds
-    for all columns, relative to their spread. Where even that column is hardly predicted, the level is NaN.
-    """
-    spread = data.std(0)
-    usable = ~constant[outputs] & (spread[outputs] > 0)
-    if not usable.any():
-        return np.zeros(data.shape[1])
-    share = (bound[usable] / spread[outputs][usable]).min()
-    level: Array = share * spread if share <= UNPREDICTED else np.full(data.shape[1], np.nan)
-    return level
+
+def _size(level: Array, j: int) -> float:
+    return float(per_column(level)[j])
+
+
+def cap(level: Array, bound: Array, outputs: NDArray[np.int64]) -> Array:
+    """Levels of the predicted columns, no larger than 0.9 of the residual's variance allows."""
+    capped = level.copy()
+    most = np.sqrt(1 - LEAST_SHARE) * bound
+    if level.ndim == 1:
+        capped[outputs] = np.minimum(level[outputs], most)
+    else:
+        size = per_column(level)[outputs]
+        capped[:, outputs] *= np.minimum(1.0, most / np.where(size > 0, size, np.inf))
+    return capped
+
+
+def _given(sigma: Any, columns: int, rows: int, each: str) -> Array:
+    """A user's levels as a new array, (columns,) or (rows, columns)."""
+    level = np.array(sigma, dtype=float)
+    shapes: list[tuple[int, ...]] = [(), (columns,)]
+    if rows:
+        shapes.append((rows, columns))
+    if level.shape not in shapes:
+        each += f" ({columns})" + (f" or per value {(rows, columns)}" if rows else "")
+        raise ValueError(f"sigma must be a number or {each}, got shape {level.shape}")
+    if not np.isfinite(level).all() or (level < 0).any():
+        raise ValueError(f"sigma must be finite and not negative, got {sigma}")
+    return level if level.ndim == 2 else np.broadcast_to(level, (columns,)).copy()
 
 
 def wavelet_level(series: Array) -> Array:
@@ -178,32 +217,27 @@ def wavelet_level(series: Array) -> Array:
 
 
 def _estimate(
-    name: str,
-    data: Array,
-    bounds: dict[Any, float],
-    bound: Array,
-    outputs: NDArray[np.int64],
-    constant: NDArray[np.bool_],
-    kind: Kind,
-) -> Array:
-    if name == "blind_spot":
-        level = blind_spot_level(data, bound, outputs, constant)
-        if np.isnan(level).any():
+    name: str, data: Array, bounds: dict[Any, float], kind: Kind, blind: BlindSpot | None
+) -> tuple[Array, list[str]]:
+    """Levels of all columns, and where they come from."""
+    columns = data.shape[1]
+    if name == "auto":
+        own = own_levels(data)
+        return own.level.copy(), list(own.evidence)
+    if name == "common":
+        share, evidence = common_level(blind, np.nanstd(data, 0), own_levels(data))
+        if np.isnan(share):
             raise NoiseLevelMissing(
-                "sigma='blind_spot' finds no column that the others predict: each keeps more than "
-                f"{UNPREDICTED**2:.0%} of its variance, which may be signal as well as noise. Give sigma, a number or "
-                "one per column, in the data's units",
+                f"sigma='common' finds no noise level that the columns bear out: {evidence}. Give sigma, a number or "
+                "one per column, in the data's units; or sigma='auto', which touches only columns whose own values "
+                "show the noise",
                 bounds,
             )
-        warnings.warn(
-            "sigma='blind_spot' takes the noise to be the same share of every column's spread, and its bound for "
-            "the noise itself: expect up to 1.7 times the true level",
-            UserWarning,
-            stacklevel=5,
-        )
-        return level
+        return share * np.nanstd(data, 0), [f"{share:.3g} of the spread: {evidence}"] * columns
     if name != "wavelet":
-        raise ValueError(f"sigma must be a number, one per column, 'blind_spot' or 'wavelet', got {name!r}")
+        raise ValueError(
+            f"sigma must be a number, one per column, 'auto', 'common' or 'wavelet', got {name!r}"
+        )
     if kind != "series":
         raise ValueError("sigma='wavelet' needs a series: the order of a table's rows means nothing")
     warnings.warn(
@@ -212,4 +246,4 @@ def _estimate(
         UserWarning,
         stacklevel=5,
     )
-    return wavelet_level(data)
+    return wavelet_level(data if blind is None else blind.observed_), ["finest wavelet scale"] * columns

@@ -11,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from denograd.data.arrays import Kind
+from denograd.data.arrays import Array, Kind
 from denograd.data.progress import Progress
 from denograd.data.windows import targets_of, windows_of
 from denograd.map.blind_spot import Segment, predict_rows
+from denograd.map.candidates.support import fit_support
 from denograd.map.error_scale import noise_bound
 from denograd.map.noise_level import noise_level
 from denograd.map.objective import Question
+from denograd.map.posterior import FEWEST
 from denograd.map.refine import check_solver
 from denograd.map.solve import Answer, Solver, answer, count_steps
 from denograd.models.fitted import Fitted, Opened, RuleResult, open_model
@@ -43,11 +45,12 @@ def transform_map(
 
     Parameters
     ----------
-    sigma : float, array_like, mapping, "blind_spot" or "wavelet"
+    sigma : float, array_like, mapping, "auto", "common" or "wavelet"
         A number, one per column of that matrix, or ``{column: level}`` (other columns are held), in the data's
         units; or how to estimate it.
-    solver : {"lbfgs", "one_step"}
-        The closed form moves targets only.
+    solver : {"auto", "lbfgs", "one_step"}
+        L-BFGS, the closed form, which moves targets only, or what is better: L-BFGS, but for targets whose values
+        have a density that tells more (`denograd.map.candidates.support`).
     folds : int or None
         None takes the model as it is: if it was trained on these very rows, its residual looks better than it
         is. A number of folds trains that many copies anew, each refining the part that it did not see.
@@ -84,13 +87,34 @@ def transform_map(
         moves[outputs] = denoise_y
         constant = (matrix == matrix[0]).all(0)
         kind: Kind = "series" if fitted.is_ts else "tabular"
-        level = noise_level(sigma, matrix, noise_bound(residual), outputs, constant, kind, fitted.names, each)
+        bound = noise_bound(residual)
+        level = noise_level(sigma, matrix, bound, outputs, constant, kind, fitted.names, each).sigma
         question = Question(segments, outputs, level, moves, kind, None, fitted.device)
-        found: Answer = answer(matrix[order], question, solver, max_epochs, progress)
+        found: Answer = answer(
+            matrix[order], question, "lbfgs" if solver == "auto" else solver, max_epochs, progress
+        )
+        if solver == "auto":
+            _prefer_supports(found, matrix[order], question)
     values = matrix + found.step[np.argsort(order)]
     X = values[:, :columns].astype(fitted.X.dtype)
     y = values[:, outputs] if fitted.y is None else values[:, outputs].astype(fitted.y.dtype)
     return RuleResult(X, y, history=progress.history)
+
+
+def _prefer_supports(found: Answer, z_obs: Array, question: Question) -> None:
+    """Put the posterior mean under a target's density where Stein's estimate clearly likes it better."""
+    for i, j in enumerate(question.outputs.tolist()):
+        sigma = float(question.sigma[j])
+        rows = np.flatnonzero(~np.isnan(found.residual[:, i]))
+        if sigma == 0 or not question.moves[j] or len(rows) < FEWEST:
+            continue
+        y = z_obs[rows, j]
+        fit = fit_support(y, y + found.residual[rows, i], np.full(len(y), sigma), question.kind)
+        gain = found.error[j] - sigma**2 * (1 + fit.change.sum() / len(z_obs))
+        if gain > sigma**2 * fit.change.std() / len(rows) ** 0.5:
+            found.step[:, j] = 0.0
+            found.step[rows, j] = fit.answers.mean - y
+            found.error[j] -= gain
 
 
 def _models(

@@ -17,7 +17,7 @@ from denograd.data.arrays import Array
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.candidates.aggregate import aggregate
 from denograd.map.candidates.row_net import RowNet
-from denograd.map.candidates.subspace import Subspace
+from denograd.map.candidates.subspace import WINDOW, Subspace
 from denograd.map.candidates.support import Support, fit_support
 
 FEWEST = 40
@@ -64,17 +64,18 @@ class Posterior:
         """
         self._blind = blind
         X = blind.observed_
-        sigma = np.where(blind.constant_, 0.0, np.broadcast_to(sigma, X.shape))
+        sigma = np.where(blind.constant_ | blind.outliers_, 0.0, np.broadcast_to(sigma, X.shape))
         sigma[:, (sigma > 0).sum(0) < FEWEST] = 0.0
         own = self._fit_supports(X, sigma, advance)
         self._net = RowNet(seed=self.seed, device=blind.device, verbose=self.verbose)
         self._subspace = Subspace()
         candidates = [own]
         if (sigma > 0).any():
-            self._net.fit(self._standardised(X), sigma / blind.scale_, own[0], blind.fold_)
+            self._net.fit(blind.standardised(X), sigma / blind.scale_, own[0], blind.fold_)
             candidates.append((self._net.correction_, self._net.divergence_))
-            self._subspace.fit(X, np.sqrt((sigma**2).mean(0)), blind.fold_, blind.kind)
-            candidates.append((self._subspace.step_, self._subspace.slope_))
+            self._size = np.sqrt((sigma**2).mean(0))
+            self._subspace.fit(self._without_outliers(X), self._size, blind.fold_, blind.kind)
+            candidates.append((self._in_levels(self._subspace.step_, sigma), self._subspace.slope_))
         steps, slopes = zip(*candidates, strict=True)
         self.weights_ = aggregate(steps, slopes)
         step = sum(w * s for w, s in zip(self.weights_, steps, strict=True))
@@ -83,20 +84,25 @@ class Posterior:
         self.error_ = (sigma**2 * (1 + step**2 + 2 * slope)).mean(0).clip(min=0.0)
         return self
 
-    def step(self, X: Array, prediction: Array, sigma: Array) -> Array:
+    def step(self, X: Array, prediction: Array, sigma: Array, first: int = 0) -> Array:
         """Displacement of new rows; on a table each row's depends on that row alone.
 
         Parameters
         ----------
-        X, prediction : (n, c) arrays
-            New rows and what the blind spot says of them, in the data's units.
-        sigma : (c,) or (n, c) array
+        X, prediction : (m, c) arrays
+            Rows and what the blind spot says of them, in the data's units.
+        sigma : (c,) or (m, c) array
+        first : int
+            The rows from here on are new; what leads them, of a series, is their past.
 
         Returns
         -------
-        (n, c) array
+        (m - first, c) array
         """
-        sigma = np.where((self.weights_ == 0).all(0), 0.0, np.broadcast_to(sigma, X.shape))
+        held = (self.weights_ == 0).all(0) | (self._blind.low_ > X) | (self._blind.high_ < X)
+        sigma = np.where(held, 0.0, np.broadcast_to(sigma, X.shape))[first:]
+        past = X[max(first - WINDOW + 1, 0) : first]
+        X, prediction = X[first:], prediction[first:]
         total = np.zeros(X.shape)
         for j, support in enumerate(self._supports):
             rows = np.flatnonzero(sigma[:, j] > 0)
@@ -106,8 +112,9 @@ class Posterior:
             answers = support.answer(y, prediction[rows, j], level, self._blind.kind)
             total[rows, j] = self.weights_[0, j] * (answers.mean - y) / level
         if (sigma > 0).any():
-            total += self.weights_[1] * self._net.predict(self._standardised(X))
-            total += self.weights_[2] * self._subspace.predict(X)
+            total += self.weights_[1] * self._net.predict(self._blind.standardised(X))
+            step = self._subspace.predict(self._without_outliers(np.concatenate([past, X])))[len(past) :]
+            total += self.weights_[2] * self._in_levels(step, sigma)
         return sigma * total
 
     def _fit_supports(
@@ -131,6 +138,12 @@ class Posterior:
                 advance()
         return step, slope
 
-    def _standardised(self, X: Array) -> Array:
-        standardised: Array = (X - self._blind.center_) / self._blind.scale_
-        return standardised
+    def _in_levels(self, step: Array, sigma: Array) -> Array:
+        """Turn a step in the columns' mean levels into the values' own."""
+        own: Array = step * self._size / np.where(sigma > 0, sigma, np.inf)
+        return own
+
+    def _without_outliers(self, X: Array) -> Array:
+        """The column's centre in place of what is far out."""
+        far = (self._blind.low_ > X) | (self._blind.high_ < X)
+        return np.where(far, self._blind.center_, X)

@@ -21,9 +21,10 @@ from denograd.data.arrays import Array
 from denograd.data.progress import Progress
 from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot, check_matrix
-from denograd.map.error_scale import noise_bound
-from denograd.map.noise_level import noise_level
+from denograd.map.error_scale import error_scale, noise_bound
+from denograd.map.noise_level import NoiseLevel, by_column, cap, noise_level, per_column
 from denograd.map.objective import Question
+from denograd.map.posterior import Posterior
 from denograd.map.solve import Solver, answer, count_steps
 
 
@@ -35,8 +36,10 @@ class Refined:
     ----------
     values : (n, c) array
         The refined data.
-    sigma : (c,) array
-        Noise level that was used; 0 for a held column.
+    sigma : (c,) array, or (n, c) where values have levels of their own
+        Noise level that was used; 0 for a held column or value.
+    evidence : tuple of str
+        Where the level of every column comes from.
     bound : (c,) array
         What the noise cannot exceed, by the backbone's residual.
     residual : (n, c) array
@@ -46,7 +49,7 @@ class Refined:
     score : (n,) array
         How unlike the backbone's prediction a row is: root mean square over columns of residual / bound.
     error : (c,) array
-        Estimated mean squared error that is left (Stein's estimate; before, it was ``sigma**2``).
+        Estimated mean squared error that is left (Stein's estimate; before, it was the mean of ``sigma**2``).
     iterations, evaluations : int
         Of the solver; an evaluation is one forward and one backward pass over all rows.
     objective : tuple of float
@@ -57,6 +60,7 @@ class Refined:
 
     values: Array
     sigma: Array
+    evidence: tuple[str, ...]
     bound: Array
     residual: Array
     scale: Array
@@ -75,7 +79,8 @@ def refine(
     sigma: Any,
     *,
     fitted_rows: int = 0,
-    solver: Solver = "lbfgs",
+    solver: Solver = "auto",
+    sigma_relative: Any = 0.0,
     max_iter: int = 40,
     names: Sequence[Any] | None = None,
     verbose: bool = False,
@@ -88,12 +93,19 @@ def refine(
         Fitted.
     X : (n, c) array
         In the units of the fitted data.
-    sigma : float, (c,) array_like, mapping, "blind_spot" or "wavelet"
-        Standard deviation of the noise in the data's units, also as ``{column: level}``, or how to estimate it.
+    sigma : float, (c,) or (n, c) array_like, mapping, "auto", "common" or "wavelet"
+        Standard deviation of the noise in the data's units: for all columns, per column, per value (which needs
+        the fitted rows among X), or as ``{column: level}``; or how to estimate it, see
+        `denograd.map.noise_level.noise_level`.
     fitted_rows : int
         0, or the number of rows that `blind` was fitted on if these very rows lead `X`: each is then refined
         with the models that were not trained on it. What follows them is new: validation rows, say.
-    solver : {"lbfgs", "one_step"}
+    solver : {"auto", "lbfgs", "one_step"}
+        The posterior mean by the candidates that Stein's estimate likes best (`denograd.map.posterior`); or the
+        objective above by L-BFGS, or its closed form.
+    sigma_relative : float, (c,) array_like or mapping
+        Noise that grows with the value, as a share of it: ``sigma^2 + (sigma_relative f)^2`` at every value, f
+        being the backbone's prediction.
     max_iter : int
         Of L-BFGS.
     names : sequence, optional
@@ -121,14 +133,33 @@ def refine(
     """
     X = check_matrix(X)
     check_solver(solver)
+    names = names or range(blind.columns_)
     models = blind.models_of(len(X), fitted_rows)
     bound = noise_bound(blind.residual_)
-    level = noise_level(sigma, X, bound, blind.outputs, blind.constant_, blind.kind, names)
+    given = noise_level(
+        sigma,
+        np.where(blind.outliers_, np.nan, blind.observed_),
+        bound,
+        blind.outputs,
+        blind.constant_,
+        blind.kind,
+        names,
+        blind=blind,
+        rows=len(X) if fitted_rows else 0,
+        rms=np.sqrt(blind.mse_),
+    )
+    relative = np.broadcast_to(np.array(by_column(sigma_relative, names), dtype=float), (blind.columns_,))
+    if not np.isfinite(relative).all() or (relative < 0).any():
+        raise ValueError(f"sigma_relative must be finite and not negative, got {sigma_relative}")
+    if solver == "auto":
+        return _refine_auto(blind, X, given, relative, bound, fitted_rows, verbose)
+    if given.sigma.ndim == 2 or relative.any():
+        raise ValueError(f"solver={solver!r} knows one level per column: use solver='auto' for more")
     order = blind.order(models)
     question = Question(
         segments=list(blind.segments(models[order])),
         outputs=blind.outputs,
-        sigma=level,
+        sigma=given.sigma,
         moves=np.ones(blind.columns_, dtype=bool),
         kind=blind.kind,
         reference=(blind.residual_, blind.prediction_),
@@ -138,20 +169,93 @@ def refine(
         found = answer(X[order], question, solver, max_iter, progress)
     back = np.argsort(order)
     residual = found.residual[back]
-    unlike = np.where(blind.constant_, 0.0, residual / np.where(bound > 0, bound, 1.0))
     return Refined(
         values=X + found.step[back],
-        sigma=level,
+        sigma=given.sigma,
+        evidence=given.evidence,
         bound=bound,
         residual=residual,
         scale=found.scale[back],
-        score=np.sqrt((unlike**2).mean(1)),
+        score=_score(blind, residual, bound),
         error=found.error,
         iterations=found.iterations,
         evaluations=found.evaluations,
         objective=found.objective,
         history=progress.history,
     )
+
+
+def _refine_auto(
+    blind: BlindSpot,
+    X: Array,
+    given: NoiseLevel,
+    relative: Array,
+    bound: Array,
+    fitted_rows: int,
+    verbose: bool,
+) -> Refined:
+    """`refine` by the posterior mean."""
+    n = fitted_rows
+    if not np.array_equal(X[:n], blind.observed_[:n]):
+        raise ValueError(f"fitted_rows={n}, but the first {n} rows of X are not those that fit saw")
+    # what the blind spot says of the fitted rows is known
+    residual = np.empty(X.shape)
+    residual[:n] = blind.residual_[:n]
+    if n < len(X):
+        residual[n:] = (blind.predict(X, fitted_rows=n) - X)[n:]
+    prediction, fitted_prediction = X + residual, blind.observed_ + blind.residual_
+
+    def levels(sigma: Array, prediction: Array) -> Array:
+        if not relative.any():
+            return sigma
+        level = np.where(blind.constant_, 0.0, np.hypot(sigma, relative * prediction))
+        return cap(level, np.sqrt(blind.mse_), blind.outputs)
+
+    level = levels(given.sigma, prediction)
+    fitted_level = level[:n] if given.sigma.ndim == 2 else levels(given.sigma, fitted_prediction)
+    with Progress(blind.columns_ + 1, "map", verbose) as progress:
+        posterior = _posterior(blind, fitted_level, progress)
+        step = np.zeros(X.shape)
+        step[:n] = posterior.step_[:n]
+        if n < len(X):
+            step[n:] = posterior.step(X, prediction, level, n)
+        progress.record(
+            moved=float((step != 0).any(1).mean()),
+            residual=float(np.abs(residual).mean()),
+            displacement=float(np.linalg.norm(step, axis=1).mean()),
+        )
+    reference = None if n == len(X) else (blind.residual_, blind.prediction_)
+    scale, _ = error_scale(residual, prediction, per_column(level), blind.kind, reference)
+    return Refined(
+        values=X + step,
+        sigma=level,
+        evidence=given.evidence,
+        bound=bound,
+        residual=residual,
+        scale=scale,
+        score=_score(blind, residual, bound),
+        error=posterior.error_,
+        iterations=0,
+        evaluations=1,
+        objective=(float("nan"), float("nan")),
+        history=progress.history,
+    )
+
+
+def _posterior(blind: BlindSpot, level: Array, progress: Progress) -> Posterior:
+    """What the fitted rows teach for this level; learned once."""
+    key = level.tobytes()
+    if key not in blind.kept_:
+        blind.kept_ = {key: Posterior(seed=blind.seed_).fit(blind, level, advance=progress.advance)}
+    found: Posterior = blind.kept_[key]
+    return found
+
+
+def _score(blind: BlindSpot, residual: Array, bound: Array) -> Array:
+    """How unlike the backbone's prediction every row is, (n,)."""
+    unlike = np.where(blind.constant_, 0.0, residual / np.where(bound > 0, bound, 1.0))
+    score: Array = np.sqrt((unlike**2).mean(1))
+    return score
 
 
 def check_solver(solver: str) -> None:

@@ -21,7 +21,8 @@ from denograd.map.error_scale import error_scale
 from denograd.map.lbfgs import Minimum, lbfgs
 from denograd.map.objective import HUBER, Objective, Question
 
-Solver = Literal["lbfgs", "one_step"]
+Solver = Literal["auto", "lbfgs", "one_step"]
+"""`answer` knows the last two; for the first see `denograd.map.posterior`."""
 
 NUDGE = 0.1
 """Size, in noise levels, of the random change of the data that shows how a solver answers to them."""

@@ -211,6 +211,6 @@ RULES = {
     ),
     "global": Rule(_refine_jointly, {"lam": 1.0, "lr": 0.05, "tol": 1e-7, "max_epochs": 300}),
     "map": Rule(
-        transform_map, {"sigma": None, "solver": "lbfgs", "folds": None, "max_epochs": 40}, gradients=False
+        transform_map, {"sigma": None, "solver": "auto", "folds": None, "max_epochs": 40}, gradients=False
     ),
 }

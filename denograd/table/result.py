@@ -54,7 +54,7 @@ class DenoisedData:
     notes : list of str
         What else was done: rows put in order, steps without a reading.
     evidence : tuple of str
-        Where the level was estimated: per column, on what grounds.
+        Where the level of every column comes from: given, or on what grounds.
     asked : (c,) array
         Level that was given, before it was capped at what the bound allows.
     kind : {"tabular", "series"}

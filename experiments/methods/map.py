@@ -16,7 +16,7 @@ from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, refine
 from denograd.map import LEAST_SHARE, Solver, one_step
 
 Refine = Literal["both", "features", "target"]
-Level = Literal["known", "blind_spot", "wavelet"]
+Level = Literal["known", "auto", "common", "wavelet"]
 
 TRAILING = (401, 100)
 """Steps over which a forecast's recent squared error is averaged."""
@@ -100,13 +100,13 @@ class DenoGradMap(_Levelled):
 
     Parameters
     ----------
-    sigma : "known", "blind_spot", "wavelet" or float
+    sigma : "known", "auto", "common", "wavelet" or float
         Noise level in standard deviations of a column; "known" takes the one that the harness injected, and
-        the denoiser is skipped where there is none; "blind_spot" and "wavelet" (series) estimate it.
+        the denoiser is skipped where there is none; the other names ask for an estimate (`denograd.refine`).
     refine : {"both", "features", "target"}
         What may move. Of a series, "features" are the channels but the target's, and "target" is the value to be
         predicted alone, not the target's history among the features.
-    solver : {"lbfgs", "one_step"}
+    solver : {"auto", "lbfgs", "one_step"}
     max_epochs : int
         Iterations of L-BFGS.
     """
@@ -120,7 +120,7 @@ class DenoGradMap(_Levelled):
         self,
         sigma: Level | float = "known",
         refine: Refine = "both",
-        solver: Solver = "lbfgs",
+        solver: Solver = "auto",
         max_epochs: int = 40,
     ) -> None:
         super().__init__(sigma, refine)
@@ -159,6 +159,7 @@ class DenoGradMap(_Levelled):
             "evaluations": found.evaluations,
             # A row that the backbone cannot explain hardly moves: not the displacement finds it but the residual.
             "score": found.score,
+            "evidence": sorted(set(found.evidence)),
             "sigma_used": found.sigma.round(6).tolist()
             if len(found.sigma) <= 32
             else float(found.sigma.max()),
@@ -176,11 +177,11 @@ class DenoGradMapBackbone(_Levelled):
 
     Parameters
     ----------
-    sigma : "known", "blind_spot", "wavelet" or float
+    sigma : "known", "auto", "common", "wavelet" or float
         As in `DenoGradMap`.
     refine : {"both", "features", "target"}
         What may move, as in `DenoGradMap`.
-    solver : {"lbfgs", "one_step"}
+    solver : {"auto", "lbfgs", "one_step"}
     max_epochs : int
         Iterations of L-BFGS.
     folds : int or None
@@ -198,14 +199,14 @@ class DenoGradMapBackbone(_Levelled):
         self,
         sigma: Level | float = "known",
         refine: Refine = "both",
-        solver: Solver = "lbfgs",
+        solver: Solver = "auto",
         max_epochs: int = 40,
         folds: int | None = None,
     ) -> None:
         super().__init__(sigma, refine)
         self.options: dict[str, Any] = {
             "solver": solver,
-            "max_epochs": max_epochs if solver == "lbfgs" else None,
+            "max_epochs": max_epochs if solver != "one_step" else None,
             "folds": folds,
         }
 

@@ -27,7 +27,9 @@ def test_arrays():
     assert_allclose(found.error_before, 0.04, rtol=0.2)
     assert_allclose(found.error_after.mean(), ((found.data - clean) ** 2).mean(), atol=0.004)
     assert 0.05 < found.share < 0.35
-    assert found.solver == "lbfgs"
+    assert found.solver == "auto"
+    assert len(found.history) == 1
+    found = denoise(X, 0.2, "series", solver="lbfgs", **QUICK)
     assert [h["epoch"] for h in found.history] == list(range(1, len(found.history) + 1))
     assert {"moved", "residual", "displacement", "objective", "seconds"} <= set(found.history[0])
     assert len(denoise(X, 0.2, "series", **CLOSED).history) == 1
@@ -44,8 +46,8 @@ def test_progress_covers_the_solver_and_its_probe_runs(monkeypatch):
 
     monkeypatch.setattr("denograd.data.progress.tqdm", Bar)
     _, X = noisy_waves(100)
-    found = denoise(X, 0.2, "series", verbose=True, **QUICK)
-    denoise(X, 0.2, "series", verbose=False, **QUICK)
+    found = denoise(X, 0.2, "series", solver="lbfgs", verbose=True, **QUICK)
+    denoise(X, 0.2, "series", solver="lbfgs", verbose=False, **QUICK)
     assert [bar.asked for bar in bars] == [None, True]
     assert bars[0].desc == "denograd map"
     assert len(found.history) < bars[0].n <= bars[0].total == 5 * 40
@@ -256,3 +258,103 @@ def test_what_speaks_against_the_assumption():
         found = [finding for finding in result.check() if (finding.what, finding.column) == (what, column)]
         assert len(found) == 1, (what, result.check())
         assert str(column) in str(found[0])
+
+
+def counts(n=1000, share=0.05, seed=0):
+    """A flag, a count and two smooth columns, and noise of a share of their spread."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, n))
+    clean = np.column_stack([a > 0, np.round(2 * b), a, a + b]).astype(float)
+    level = share * clean.std(0)
+    return clean, clean + level * rng.normal(size=clean.shape), level
+
+
+def left(data, clean, noisy):
+    return ((data - clean) ** 2).mean(0) / ((noisy - clean) ** 2).mean(0)
+
+
+def test_an_automatic_level_touches_only_what_shows_its_noise():
+    clean, X, level = counts()
+    found = denoise(pd.DataFrame(X, columns=list("abcd")), "auto", **QUICK)
+    assert_allclose(found.sigma[:2], level[:2], rtol=0.1)
+    assert_array_equal(found.sigma[2:], 0.0)
+    assert_array_equal(found.data[["c", "d"]], X[:, 2:])
+    assert (left(found.data.to_numpy(), clean, X)[:2] < 0.2).all()
+    assert "lumps" in found.evidence[0]
+    assert "held" in found.evidence[3]
+    assert_array_equal(denoise(clean, "auto", **QUICK).data, clean)
+
+
+def test_a_common_level_speaks_for_all_columns():
+    _, X, level = counts()
+    found = denoise(X, "common", **QUICK)
+    assert_allclose(found.sigma, level, rtol=0.15)
+    assert "of the spread" in found.evidence[3]
+
+
+def test_replicates_name_the_level():
+    clean, X = noisy_waves()
+    again = clean + 0.2 * np.random.default_rng(5).normal(size=clean.shape)
+    found = denoise(X, kind="series", replicates=again, **QUICK)
+    assert_allclose(found.sigma, 0.2, rtol=0.15)
+    assert found.evidence[0].startswith("2 measurements of 400 rows")
+    again[:, 1] += 1.0
+    with pytest.raises(ValueError, match="column 1 is shifted by"):
+        denoise(X, kind="series", replicates=again, **QUICK)
+    with pytest.raises(ValueError, match="same rows and columns"):
+        denoise(X, kind="series", replicates=again[:10], **QUICK)
+
+
+def test_a_quiet_stretch_names_the_level():
+    _, X = noisy_waves(800)
+    X[300:400] = [0.0, 1.0, 2.0] + 0.2 * np.random.default_rng(5).normal(size=(100, 3))
+    found = denoise(X, kind="series", quiet=slice(300, 400), **QUICK)
+    assert_allclose(found.sigma, 0.2, rtol=0.25)
+    with pytest.raises(ValueError, match="column 0 moves there"):
+        denoise(X, kind="series", quiet=slice(0, 300), **QUICK)
+    with pytest.raises(ValueError, match="set kind='series'"):
+        denoise(X, quiet=slice(300, 400), **QUICK)
+
+
+def test_a_resolution_names_the_level():
+    _, X = noisy_waves()
+    rounded = np.round(X / 0.5) * 0.5
+    found = denoise(rounded, kind="series", resolution=0.5, **QUICK)
+    assert_allclose(found.sigma, 0.5 / 12**0.5, rtol=0.2)
+    with pytest.raises(ValueError, match=r"do not lie 0\.5 apart"):
+        denoise(X, kind="series", resolution=0.5, **QUICK)
+
+
+def test_every_value_may_have_a_level_of_its_own():
+    rng = np.random.default_rng(0)
+    clean, _ = noisy_waves(1000)
+    sigma = rng.choice([0.05, 0.5], clean.shape)
+    X = clean + sigma * rng.normal(size=clean.shape)
+    own, alike = (denoise(X, s, "series", **QUICK) for s in (sigma, (sigma**2).mean() ** 0.5))
+    assert own.sigma.shape == clean.shape
+    assert ((own.data - clean) ** 2).mean() < 0.8 * ((alike.data - clean) ** 2).mean()
+    assert_allclose(own.error_before, (sigma**2).mean(0), rtol=0.2)
+    assert_allclose(own.error_after, ((own.data - clean) ** 2).mean(0), atol=0.1 * own.error_before.mean())
+    one = denoise(X[:, 0], sigma[:, 0], "series", **QUICK)
+    assert one.data.shape == (1000,)
+    with pytest.raises(ValueError, match="one level per column"):
+        denoise(X, sigma, "series", **CLOSED)
+
+
+def test_noise_may_grow_with_the_value():
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 40, 1000)
+    clean = np.column_stack([np.exp(np.sin(t)), np.exp(np.cos(t)), np.exp(np.sin(2 * t))])
+    X = clean * (1 + 0.2 * rng.normal(size=clean.shape))
+    found = denoise(X, kind="series", sigma_relative=0.2, **QUICK)
+    assert_allclose(np.sqrt((found.sigma**2).mean(0)), 0.2 * np.sqrt((clean**2).mean(0)), rtol=0.1)
+    plain = denoise(X, 0.2 * np.sqrt((clean**2).mean(0)), "series", **QUICK)
+    assert left(found.data, clean, X).mean() < left(plain.data, clean, X).mean()
+    with pytest.raises(ValueError, match="sigma_relative"):
+        denoise(X, kind="series", sigma_relative=-0.2, **QUICK)
+
+
+def test_a_level_is_named_once():
+    _, X = noisy_waves()
+    with pytest.raises(TypeError, match="sigma and quiet both name"):
+        denoise(X, 0.2, "series", quiet=slice(0, 50))

@@ -65,7 +65,7 @@ def test_gaps_in_a_column_do_not_cost_memory():
 def test_columns_with_lumps_speak_for_all():
     X, _ = noisy(columns(), 0.05)
     blind = BlindSpot(hidden=0).fit(X)
-    share, evidence = common_level(blind, X, own_levels(X))
+    share, evidence = common_level(blind, X.std(0), own_levels(X))
     assert_allclose(share, 0.05, rtol=0.1)
     assert "2 columns" in evidence
 
@@ -73,7 +73,7 @@ def test_columns_with_lumps_speak_for_all():
 def test_residuals_that_agree_tell_the_level():
     X, level = waves()
     blind = BlindSpot("series", hidden=0).fit(X)
-    share, evidence = common_level(blind, X, own_levels(X))
+    share, evidence = common_level(blind, X.std(0), own_levels(X))
     assert "agree" in evidence
     assert_allclose(share * X.std(0), level, rtol=0.15)
 
@@ -83,7 +83,7 @@ def test_refuses_where_residuals_do_not_agree():
     # own noise of very different size in every column: no share of the spread fits them all
     X = waves(share=0.0)[0] + np.array([0.05, 0.15, 0.4, 0.9]) * rng.normal(size=(1500, 4))
     blind = BlindSpot("series", hidden=0).fit(X)
-    share, evidence = common_level(blind, X, own_levels(X))
+    share, evidence = common_level(blind, X.std(0), own_levels(X))
     assert np.isnan(share)
     assert "apart" in evidence
 

@@ -45,7 +45,7 @@ def share(refined, clean, noisy):
 
 
 @pytest.mark.parametrize("kind", ["series", "tabular"])
-@pytest.mark.parametrize("solver", ["one_step", "lbfgs"])
+@pytest.mark.parametrize("solver", ["one_step", "lbfgs", "auto"])
 def test_moves_towards_the_truth_and_knows_how_far(kind, solver):
     clean, noisy, blind = fitted(kind)
     found = refine(blind, noisy, 0.2, fitted_rows=len(noisy), solver=solver)
@@ -58,12 +58,12 @@ def test_moves_towards_the_truth_and_knows_how_far(kind, solver):
 @pytest.mark.parametrize("kind", ["series", "tabular"])
 def test_lbfgs_lowers_the_objective(kind):
     _, noisy, blind = fitted(kind)
-    found = refine(blind, noisy, 0.2, fitted_rows=len(noisy), max_iter=20)
+    found = refine(blind, noisy, 0.2, fitted_rows=len(noisy), solver="lbfgs", max_iter=20)
     assert found.objective[1] < found.objective[0]
     assert 1 < found.iterations <= 20
 
 
-@pytest.mark.parametrize("solver", ["one_step", "lbfgs"])
+@pytest.mark.parametrize("solver", ["one_step", "lbfgs", "auto"])
 def test_without_noise_nothing_moves(solver):
     _, noisy, blind = fitted("series")
     found = refine(blind, noisy, 0.0, fitted_rows=len(noisy), solver=solver)
@@ -74,7 +74,7 @@ def test_without_noise_nothing_moves(solver):
     assert_array_equal(found.error[1], 0.0)
 
 
-@pytest.mark.parametrize("solver", ["one_step", "lbfgs"])
+@pytest.mark.parametrize("solver", ["one_step", "lbfgs", "auto"])
 def test_constant_columns_are_held(solver):
     _, noisy = curve()
     noisy[:, 2] = 5.0
@@ -217,9 +217,9 @@ def test_the_bound_holds_whatever_the_backbone_gets_wrong():
     ("sigma", "message"),
     [
         (-0.1, "not negative"),
-        ([0.1, 0.2], r"one per column \(3\), got shape \(2,\)"),
+        ([0.1, 0.2], r"one per column \(3\) or per value \(300, 3\), got shape \(2,\)"),
         (np.nan, "finite"),
-        ("loud", "'blind_spot' or 'wavelet'"),
+        ("loud", "'auto', 'common' or 'wavelet'"),
     ],
 )
 def test_bad_levels(sigma, message):
@@ -259,16 +259,12 @@ def test_many_bounds_are_not_all_listed():
 
 def test_unknown_solver():
     _, noisy, blind = fitted("series", hidden=0)
-    with pytest.raises(ValueError, match="solver must be one of lbfgs, one_step"):
+    with pytest.raises(ValueError, match="solver must be one of auto, lbfgs, one_step"):
         refine(blind, noisy, 0.1, solver="newton")
 
 
-def test_estimated_levels_warn():
-    clean, noisy, blind = fitted("series")
-    with pytest.warns(UserWarning, match="same share"):
-        found = refine(blind, noisy, "blind_spot", fitted_rows=len(noisy), solver="one_step")
-    assert 0.18 < np.median(found.sigma) < 0.3
-    assert share(found.values, clean, noisy).mean() < 0.5
+def test_the_wavelet_level_warns():
+    _, noisy, blind = fitted("series")
     with pytest.warns(UserWarning, match="may be worse"):
         refine(blind, noisy, "wavelet", solver="one_step")
     _, table, other = fitted("tabular", hidden=0)
@@ -276,12 +272,30 @@ def test_estimated_levels_warn():
         refine(other, table, "wavelet")
 
 
-def test_no_level_is_estimated_where_no_column_tells_of_another():
+def test_a_common_level_is_found_where_columns_bear_each_other_out():
+    clean, noisy = curve(1500)
+    blind = BlindSpot("series", hidden=0).fit(noisy)
+    found = refine(blind, noisy, "common", fitted_rows=len(noisy), solver="one_step")
+    assert_allclose(found.sigma, 0.2, rtol=0.2)
+    assert "agree" in found.evidence[0]
+    assert share(found.values, clean, noisy).mean() < 0.5
+
+
+def test_no_common_level_where_columns_do_not():
     X = RNG(0).normal(size=(300, 5)) * [1, 2, 3, 4, 5]
+    X[:, 0] += 3 * np.sign(X[:, 1])
     blind = BlindSpot("tabular", hidden=0).fit(X)
-    with pytest.raises(NoiseLevelMissing, match=r"49% of its variance.*Give sigma") as caught:
-        refine(blind, X, "blind_spot")
+    with pytest.raises(NoiseLevelMissing, match=r"apart\. Give sigma.*sigma='auto'") as caught:
+        refine(blind, X, "common")
     assert set(caught.value.bound) == set(range(5))
+
+
+def test_a_level_that_the_residual_rules_out_is_capped_and_said():
+    _, noisy, blind = fitted("series", hidden=0)
+    found = refine(blind, noisy, [0.1, 5.0, 0.1], fitted_rows=len(noisy))
+    assert found.sigma[1] < found.bound[1]
+    assert found.evidence[0] == "given"
+    assert f"5 capped to {found.sigma[1]:.3g}" in found.evidence[1]
 
 
 def test_wavelet_level_is_the_median_finest_coefficient():

@@ -38,7 +38,7 @@ def run_of(tmp_path, *overrides):
     return Bench(config, Store(tmp_path / "campaign"))
 
 
-@pytest.mark.parametrize("solver", ["one_step", "lbfgs"])
+@pytest.mark.parametrize("solver", ["auto", "one_step", "lbfgs"])
 def test_map_removes_most_of_a_known_noise(solver):
     clean, noisy = waves()
     problem = Problem("series", sigma=0.3)
@@ -50,7 +50,7 @@ def test_map_removes_most_of_a_known_noise(solver):
 @pytest.mark.parametrize("kind", ["series", "tabular"])
 def test_map_records_what_the_convergence_figure_reads(kind):
     _, noisy = waves()
-    method = DenoGradMap(max_epochs=5).fit(noisy, problem=Problem(kind, sigma=0.3))
+    method = DenoGradMap(solver="lbfgs", max_epochs=5).fit(noisy, problem=Problem(kind, sigma=0.3))
     first, second = (method.denoise(noisy).info["history"] for _ in range(2))
     assert [h["epoch"] for h in first] == [h["epoch"] for h in second] == [1, 2, 3, 4, 5]
     assert {"moved", "residual", "displacement", "seconds"} <= set(first[0])
@@ -97,7 +97,7 @@ def test_map_leaves_a_target_alone_that_is_known_to_be_clean():
 def test_map_says_why_it_is_skipped_without_a_level():
     assert "no noise level" in DenoGradMap().skip(Problem("series", sigma_target=0.0))
     assert DenoGradMap(sigma=0.1).skip(Problem("series")) is None
-    assert DenoGradMap(sigma="blind_spot").skip(Problem("tabular")) is None
+    assert DenoGradMap(sigma="auto").skip(Problem("tabular")) is None
     assert "series" in DenoGradMap(sigma="wavelet").skip(Problem("tabular"))
 
 
@@ -372,8 +372,9 @@ def test_any_backbone_drives_map(tmp_path, dataset, backbone):
 
 
 def test_a_level_that_cannot_be_estimated_skips_the_cell(tmp_path, monkeypatch):
-    monkeypatch.setattr("denograd.map.noise_level.UNPREDICTED", 0.0)
-    cells = execute(run_of(tmp_path, "dataset=diabetes", "denoiser=[identity,denograd_map_est]"))
+    monkeypatch.setattr("denograd.map.noise_level.common_level", lambda *_: (np.nan, "nothing agrees"))
+    how = ["denoiser=[identity,denograd_map_est]", "denoiser.denograd_map_est.sigma=common"]
+    cells = execute(run_of(tmp_path, "dataset=diabetes", *how))
     mine = [c for c in cells if c.spec["denoiser"] == "denograd_map_est"]
     assert [(c.stage, c.status) for c in mine] == [("denoise", "skipped")] * 2
-    assert "no column that the others predict" in mine[0].reason
+    assert "nothing agrees" in mine[0].reason

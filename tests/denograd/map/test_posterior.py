@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from denograd import BlindSpot, refine
+
+
+def table(n=800, sigma=0.2, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, n))
+    clean = np.column_stack([a, b, a + b, (a > 0) * 1.0, np.round(a - b)])
+    return clean, clean + sigma * rng.normal(size=clean.shape)
+
+
+def series(n=1000, sigma=0.2, seed=0):
+    t = np.linspace(0, 80, n)
+    clean = np.column_stack([np.sin(t), np.cos(t), np.sign(np.sin(0.7 * t))])
+    return clean, clean + sigma * np.random.default_rng(seed).normal(size=clean.shape)
+
+
+DATA = {"tabular": table, "series": series}
+
+
+def share(values, clean, noisy):
+    return ((values - clean) ** 2).sum(0) / ((noisy - clean) ** 2).sum(0)
+
+
+@pytest.mark.parametrize("kind", ["tabular", "series"])
+def test_is_closer_to_the_truth_than_the_plain_closed_form_and_knows_it(kind):
+    clean, noisy = DATA[kind]()
+    blind = BlindSpot(kind, hidden=8, epochs=5).fit(noisy)
+    auto, plain = (refine(blind, noisy, 0.2, fitted_rows=len(noisy), solver=s) for s in ("auto", "one_step"))
+    left = share(auto.values, clean, noisy)
+    assert left.mean() < 0.8 * share(plain.values, clean, noisy).mean()
+    assert left.max() < 1.02
+    assert_allclose((auto.error / 0.04).mean(), left.mean(), atol=0.06)
+
+
+@pytest.mark.parametrize("kind", ["tabular", "series"])
+def test_new_rows_get_as_close(kind):
+    clean, noisy = DATA[kind](1600)
+    blind = BlindSpot(kind, hidden=8, epochs=5).fit(noisy[:800])
+    found = refine(blind, noisy, 0.2, fitted_rows=800)
+    old, new = (share(found.values[r], clean[r], noisy[r]).mean() for r in (slice(800), slice(800, None)))
+    assert new < old + 0.1
+    alone = refine(blind, noisy[800:], 0.2)
+    # the first steps of a series that stands alone lack their past
+    rows = slice(None) if kind == "tabular" else slice(400, None)
+    assert_allclose(alone.values[rows], found.values[800:][rows], atol=2e-3)
+
+
+def test_a_new_row_of_a_table_depends_on_itself_alone():
+    _, noisy = table(1000)
+    blind = BlindSpot(hidden=4, epochs=2).fit(noisy[:800])
+    many, few = (refine(blind, noisy[800:end], 0.2).values for end in (1000, 803))
+    assert_allclose(many[:3], few, atol=1e-5)
+
+
+def test_what_was_learned_is_kept_for_the_next_rows(monkeypatch):
+    _, noisy = table()
+    blind = BlindSpot(hidden=0).fit(noisy[:600])
+    first = refine(blind, noisy[:600], 0.2, fitted_rows=600)
+    new = refine(blind, noisy[600:], 0.2).values
+
+    def never(*args, **kwargs):
+        raise AssertionError("learned again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("denograd.map.posterior.Posterior.fit", never)
+        assert_array_equal(refine(blind, noisy[600:], 0.2).values, new)
+        with pytest.raises(AssertionError, match="learned again"):
+            refine(blind, noisy[600:], 0.1)
+    assert_array_equal(refine(blind, noisy[:600], 0.2, fitted_rows=600).values, first.values)
+
+
+def test_fitted_rows_are_those_that_were_fitted():
+    _, noisy = table()
+    blind = BlindSpot(hidden=0).fit(noisy)
+    with pytest.raises(ValueError, match="not those that fit saw"):
+        refine(blind, noisy + 0.1, 0.2, fitted_rows=len(noisy))
+
+
+def test_levels_per_value_need_the_fitted_rows():
+    _, noisy = table()
+    blind = BlindSpot(hidden=0).fit(noisy)
+    sigma = np.full(noisy.shape, 0.2)
+    plain = refine(blind, noisy, 0.2, fitted_rows=len(noisy))
+    each = refine(blind, noisy, sigma, fitted_rows=len(noisy))
+    assert_allclose(each.values, plain.values, atol=1e-3)
+    with pytest.raises(ValueError, match="one per column"):
+        refine(blind, noisy, sigma)
+    sigma[5] = 0.0
+    held = refine(blind, noisy, sigma, fitted_rows=len(noisy))
+    assert_array_equal(held.values[5], noisy[5])
+
+
+def test_few_rows_are_held():
+    _, noisy = table(30)
+    blind = BlindSpot(hidden=0).fit(noisy)
+    assert_array_equal(refine(blind, noisy, 0.2, fitted_rows=30).values, noisy)
+
+
+def test_one_series_of_one_column():
+    clean, noisy = series()
+    blind = BlindSpot("series", hidden=0).fit(noisy[:, :1])
+    found = refine(blind, noisy[:, :1], 0.2, fitted_rows=len(noisy))
+    assert share(found.values, clean[:, :1], noisy[:, :1])[0] < 0.3
