@@ -63,11 +63,12 @@ def moved_by(out, X, y):
     return bool((target != y).any()), bool(moved[0]), bool(moved[1])
 
 
-@pytest.mark.parametrize("sigma", ["known", "blind_spot"])
+@pytest.mark.parametrize("sigma", ["known", "common"])
 @pytest.mark.parametrize(
     ("refine", "moves"), [("both", (1, 1, 1)), ("features", (0, 0, 1)), ("target", (1, 0, 0))]
 )
-def test_map_moves_what_it_is_told(refine, moves, sigma):
+def test_map_moves_what_it_is_told(refine, moves, sigma, monkeypatch):
+    monkeypatch.setattr("denograd.map.noise_level.common_level", lambda *_: (0.3, "as measured"))
     _, noisy = waves()
     noisy.setflags(write=False)
     problem = Problem("series", sigma=0.3)
@@ -75,9 +76,10 @@ def test_map_moves_what_it_is_told(refine, moves, sigma):
     assert moved_by(method.denoise(noisy), noisy, noisy[:, 0]) == moves
 
 
-@pytest.mark.parametrize("sigma", ["known", "blind_spot"])
+@pytest.mark.parametrize("sigma", ["known", "common"])
 @pytest.mark.parametrize(("refine", "moves"), [("both", (1, 1)), ("features", (0, 1)), ("target", (1, 0))])
-def test_map_of_a_table_moves_what_it_is_told(refine, moves, sigma):
+def test_map_of_a_table_moves_what_it_is_told(refine, moves, sigma, monkeypatch):
+    monkeypatch.setattr("denograd.map.noise_level.common_level", lambda *_: (0.3, "as measured"))
     _, noisy = waves()
     X, y = noisy[:, 1:], noisy[:, 0]
     method = DenoGradMap(sigma, refine, solver="one_step").fit(X, y, problem=Problem("tabular", sigma=0.3))
