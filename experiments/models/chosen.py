@@ -46,6 +46,8 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
     ----------
     chosen_ : ChosenTarget
         With its weights, gain and report.
+    smoothed_ : (n,) array or None
+        Of windows, the blind-spot prediction of the target.
     info_ : dict
         What is kept with the result: ``target_weights`` by version, ``target_gain``.
     """
@@ -88,10 +90,10 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
         """
         X, y = np.asarray(X), np.asarray(y, dtype=float)
         series = X.ndim == 3
-        versions = []
+        self.smoothed_ = None
         if series:
             later = None if validation is None else np.asarray(validation[0])
-            versions = [smoothed_windows_target(X, y, later, seed=self.random_state)]
+            self.smoothed_ = smoothed_windows_target(X, y, later, seed=self.random_state)
         inner = self.plain()
         extra = {}
         if validation is not None and getattr(inner, "uses_validation", False):
@@ -104,7 +106,7 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
             se=self.se,
             mix=self.mix,
             verbose=True,
-        ).fit(self.shaped(X), y, versions=versions, **extra)
+        ).fit(self.shaped(X), y, versions=self.smoothed_, **extra)
         names = [name.replace("version 1", "smoothed") for name in self.chosen_.names_]
         weights = self.chosen_.weights_.round(6).tolist()
         self.info_ = {

@@ -68,6 +68,15 @@ METHODS = (
         note="AGRA: networks trained on the rows as they are, leaving out samples that contradict the rest",
         trains="agra_",
     ),
+    Method(
+        "chosen",
+        "Chosen target",
+        "#8C6D31",
+        "$o$",
+        note="Chosen target: regressors trained on features as they are and a target refined as far as their own "
+        "cross-validation pays for it",
+        trains="chosen_",
+    ),
     Method("identity", "Identity", "#707070", "x", control=True),
     Method("constant", "Constant", "#A0A0A0", "+", control=True),
     Method("residual", "Residual (detector)", "#808060", "1", control=True),
