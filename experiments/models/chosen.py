@@ -184,8 +184,10 @@ def smoothed_windows_target(
     Parameters
     ----------
     X : (n, W, C) array
-        Channel 0 of the step behind window i is ``y[i]``.
+        Channel 0 of the step behind window i is that of the target.
     y : (n,) array
+        The target as it is to be learnt: it stands in that channel where a denoiser has refined it apart from its
+        history.
     later : (m, W, C) array or None
         The windows that follow: their steps are the future of the last targets, nothing is learnt from them.
         Without them the last target, whose other channels no window shows, stays as it is.
@@ -208,5 +210,6 @@ def smoothed_windows_target(
     if later is not None and len(later) and (later[0, :-1] == steps[end - window + 1 :]).all():
         steps = np.concatenate([steps, later[:, -1]])
         end += 1
+    steps[window:end, 0] = y[: end - window]
     found = smooth_target(steps, 0, valid_from=end, seed=seed).values[window:end]
     return np.concatenate([found, y[len(found) :]])

@@ -25,6 +25,7 @@ INTERPRETABLE = {"ridge", "pls", "decision_tree", "svr", "knn", "arima"}
 FILES = {path.stem: OmegaConf.to_object(OmegaConf.load(path)) for path in CONF.glob("regressor/*.yaml")}
 ZOO = {name: node[name] for name, node in sorted(FILES.items()) if name in node}
 AGRA = {name for name in ZOO if name.startswith("agra_")}
+CHOSEN = {name for name in ZOO if name.startswith("chosen_")}
 
 SMALL = {
     "dnn": {"options": {"hidden": [16]}},
@@ -84,7 +85,8 @@ def fitted(name, kind, seed=0, epochs=8, **shape):
         ("tabular", TABULAR),
         ("series", SERIES),
         ("[tabular,interpretable]", TABULAR | INTERPRETABLE),
-        ("all", set(ZOO) - AGRA),
+        ("all", set(ZOO) - AGRA - CHOSEN),
+        ("chosen", CHOSEN),
     ],
 )
 def test_groups_select(tmp_path, choice, names):
@@ -142,7 +144,7 @@ def test_constant_column_and_wide_data(name, kind):
     X = X.copy()
     X[..., 0] = 1.0
     assert np.isfinite(make(name, epochs=2).fit(X, y).predict(X)).all()
-    X, y = data(name, kind, n=10, width=20)
+    X, y = data(name, kind, n=100 if name in CHOSEN else 10, width=20)  # folds a window apart need rows
     assert np.isfinite(make(name, epochs=2).fit(X, y).predict(X)).all()
 
 
@@ -150,8 +152,8 @@ def test_constant_column_and_wide_data(name, kind):
 def test_one_row(name, kind):
     X, y = data(name, kind)
     assert np.shape(make(name, epochs=2).fit(X, y).predict(X[:1])) == (1,)
-    if name in ("knn", "pls", "arima"):  # k, components and lags need more
-        with pytest.raises(ValueError, match=r"n_samples|sample|steps"):
+    if name in {"knn", "pls", "arima"} | CHOSEN:  # k, components, lags and folds need more
+        with pytest.raises(ValueError, match=r"n_samples|sample|steps|rows"):
             make(name).fit(X[:1], y[:1]).predict(X[:1])
     else:
         assert np.isfinite(make(name, epochs=2).fit(X[:1], y[:1]).predict(X[:1])).all()
