@@ -71,6 +71,11 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
             f"_target_ '{target}' is defined in {found.__module__}, outside {', '.join(packages)}"
         )
     if not _is_component(found):
+        if callable(getattr(found, "predict", None)):
+            raise BadTarget(
+                f"_target_ '{target}' has predict but no get_params, by which it is cloned for every fit: derive it "
+                "from sklearn.base.RegressorMixin and sklearn.base.BaseEstimator"
+            )
         raise BadTarget(
             f"_target_ '{target}' is neither a network, an optimiser, an estimator, a denoiser nor a noise model"
         )

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.base.errors import BadConfig, HarnessError, UnknownName, WrongCall, near, plain_name
 from experiments.base.paths import CONF
+from experiments.config.members import check_member
 from experiments.config.schema import Config, as_config, register
 from experiments.config.targets import parameters_of, resolve
 
@@ -246,12 +247,15 @@ def _check_file(path: Path, inside: Path) -> None:
     """Refuse a file that would configure Hydra: it could name any class or function to call."""
     text = path.read_text(encoding="utf-8")
     try:
-        words = list(_strings(yaml.safe_load(text)))
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BadConfig(f"{path} is no YAML: {error}") from error
+    words = list(_strings(content))
     words += [line for line in text.splitlines() if line.lstrip().startswith("#") and "@package" in line]
     if "hydra" in inside.parts or any(re.search(r"(^|[\s/.@])hydra([/.:@]|\s*$)", word) for word in words):
         raise Refused(f"{path} configures Hydra itself, which only the project's own files may do")
+    if len(inside.parts) == 2:
+        check_member(path, inside.parts[0], content)
 
 
 def _strings(node: Any) -> Iterator[str]:

@@ -156,7 +156,7 @@ def _Polynomial():
         ({"profile": "smok"}, "smoke"),
         ({"gaps": "keep"}, "dataset.gaps is drop or fill"),
         ({"repetition": 2}, "repetitions"),
-        ({"noise": "gausian"}, "gaussian"),
+        ({"noise": "laplac"}, "laplace"),
     ],
 )
 def test_a_wrong_call_gets_its_answer_before_any_work(study, tmp_path, more, message):
