@@ -24,7 +24,7 @@ from experiments.base.errors import BadConfig, HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import checked, explained
-from experiments.report import results, slug
+from experiments.report import results_of, slug
 from experiments.run.bench import Bench
 from experiments.run.loop import execute
 from experiments.store.cell import Cell, key_of
@@ -243,7 +243,7 @@ def suggest(trial: optuna.Trial, plan: dict[str, Any]) -> dict[str, Any]:
 
 def objective(cells: Sequence[Cell], denoiser: str, metric: str) -> float:
     """Mean over repetitions (and regressors) of what a study is judged by; NaN where a cell has no number."""
-    found = results(frame(cells))
+    found = results_of(frame(cells))
     table = found.score[found.score["headline"]] if metric == "imp" else found.denoise
     mine = table[table["denoiser"] == denoiser]
     if metric not in mine or mine.empty:

@@ -17,7 +17,7 @@ from experiments.config.schema import Config, RegressorConf, threads_fit
 from experiments.config.words import choices_of, composed
 from experiments.data import chosen, own
 from experiments.data.recipes import DATASETS
-from experiments.report import Table, results
+from experiments.report import Table, results_of
 from experiments.report.forms import page
 from experiments.report.tables import setting_table
 from experiments.run.bench import Bench, dataset_of
@@ -165,14 +165,14 @@ class Study:
         return pd.concat(parts, names=["protocol", "method"])
 
     def _tables(self) -> dict[str, Table]:
-        everything = results(frame(self.cells))
+        everything = results_of(frame(self.cells))
         found = {setting[-1]: setting_table(everything.at(setting)) for setting in everything.settings}
         return {protocol: found[protocol] for protocol in self.config.protocol if protocol in found}
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was changed, and the tables with best and second."""
         changes = "".join(f"<li>{escape(change)}</li>" for change in self.changes)
-        tables = "".join(page.numbers(table) for table in self._tables().values()) if self.cells else ""
+        tables = "".join(page.table_html(table) for table in self._tables().values()) if self.cells else ""
         return f"<ul>{changes}</ul>{tables or '<p>Nothing is computed yet: call run().</p>'}"
 
 

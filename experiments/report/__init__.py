@@ -1,10 +1,20 @@
-"""From stored cells to tables, figures and a report; what others take from here."""
+"""From stored cells to tables, figures and a report; what others take from here.
 
-from experiments.report.forms import plain, terminal
-from experiments.report.forms.table import Table, slug
-from experiments.report.methods import Row, methods_of
-from experiments.report.results import Results, results
-from experiments.report.tables import error_tables, run_tables
+The names are imported at their first use: a command says its first line before pandas is there, and the processes
+that draw do not need it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.report.forms import plain, terminal
+    from experiments.report.forms.table import Table, slug
+    from experiments.report.methods import Row, methods_of
+    from experiments.report.results import Results, results_of
+    from experiments.report.tables import error_tables, run_tables
 
 __all__ = [
     "Results",
@@ -13,8 +23,27 @@ __all__ = [
     "error_tables",
     "methods_of",
     "plain",
-    "results",
+    "results_of",
     "run_tables",
     "slug",
     "terminal",
 ]
+
+_FROM = {
+    "Results": "results",
+    "results_of": "results",
+    "Row": "methods",
+    "methods_of": "methods",
+    "Table": "forms.table",
+    "slug": "forms.table",
+    "error_tables": "tables",
+    "run_tables": "tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("plain", "terminal"):
+        return import_module(f"experiments.report.forms.{name}")
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"experiments.report.{_FROM[name]}"), name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from experiments.report.figures.style import save
 from experiments.report.forms.document import Picture
 from experiments.store.files import writing
 
-INLINE = 2
+INLINE = 6
 """So many figures are drawn faster here than processes start."""
 
 
@@ -57,6 +58,9 @@ class Album:
     workers: int = 1
     jobs: list[Job] = field(default_factory=list, init=False)
     _kept: list[str] = field(default_factory=list, init=False)
+    _todo: list[Job] = field(default_factory=list, init=False)
+    _drawing: list[Future[int]] = field(default_factory=list, init=False)
+    _pool: ProcessPoolExecutor | None = field(default=None, init=False)
 
     @property
     def folder(self) -> Path:
@@ -84,8 +88,23 @@ class Album:
         if not self.enabled:
             return []
         source = fingerprint((_code(), draw.__module__, draw.__qualname__, args, options))
-        self.jobs.append(Job(self.folder / stem, draw, args, options, source))
+        job = Job(self.folder / stem, draw, args, options, source)
+        self.jobs.append(job)
+        if not all(_is_of(path, source) for path in self._files(job)):
+            self._todo.append(job)
+            self._start()
         return [Picture(stem, caption)]
+
+    def _start(self) -> None:
+        """Draw in processes what has come together, while the report goes on."""
+        if self.workers < 2 or (len(self._todo) <= INLINE and not self._drawing):
+            return
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"))
+        self._drawing += [self._pool.submit(_drawn, job, self.suffixes) for job in self._todo]
+        self._todo.clear()
 
     def keep(self, stem: str, caption: str) -> list[Picture]:
         """A figure of an earlier report that cannot be drawn again."""
@@ -106,34 +125,38 @@ class Album:
             return 0
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        todo = [job for job in self.jobs if not all(_is_of(path, job.source) for path in self._files(job))]
-        drawn(len(self.jobs) - len(todo), len(self.jobs))
-        for i, _ in enumerate(self._draw(todo), start=len(self.jobs) - len(todo) + 1):
-            drawn(i, len(self.jobs))
-        return len(todo)
+        new = len(self._todo) + len(self._drawing)
+        done = len(self.jobs) - new
+        drawn(done, len(self.jobs))
+        try:
+            for finished in chain(map(self._draw, self._todo), map(_result, as_completed(self._drawing))):
+                done += finished
+                drawn(done, len(self.jobs))
+        finally:
+            self.close()
+        return new
 
-    def _draw(self, todo: list[Job]) -> Any:
-        workers = min(self.workers, len(todo))
-        if workers < 2 or len(todo) <= INLINE:
-            yield from (_drawn(job, self.suffixes) for job in todo)
-            return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures = [pool.submit(_drawn, job, self.suffixes) for job in todo]
-            try:
-                yield from (future.result() for future in as_completed(futures))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    def close(self) -> None:
+        """Stop the processes; what they have not begun is not drawn."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _draw(self, job: Job) -> int:
+        return _drawn(job, self.suffixes)
 
     def _files(self, job: Job) -> list[Path]:
         return [job.stem.parent / f"{job.stem.name}{suffix}" for suffix in self.suffixes]
 
 
-def _drawn(job: Job, suffixes: tuple[str, ...]) -> str:
+def _drawn(job: Job, suffixes: tuple[str, ...]) -> int:
     with threadpool_limits(1), writing(job.stem):
         save(job.draw(*job.args, **job.options), job.stem, suffixes, job.source)
-    return job.stem.name
+    return 1
+
+
+def _result(future: Future[int]) -> int:
+    return future.result()
 
 
 def _is_of(path: Path, source: str) -> bool:

@@ -16,7 +16,7 @@ from experiments.base.errors import UnknownName, plain_name
 HELP = """Rebuild a campaign's tables, figures and report from its cells.
 
 Usage
-  python -m experiments.report campaign=NAME [results_dir=results] [figures=true] [formats=LIST] [workers=N]
+  python -m experiments.report campaign=NAME [results_dir=results] [figures=true] [formats=LIST]
 
 Results
   results_dir/NAME/cells.parquet  all cells, one row each; read where cells/ has them no more
@@ -41,6 +41,7 @@ class Options:
     results_dir: Annotated[Path, Option("where campaigns are kept")] = Path("results")
     figures: Annotated[bool, Option("false leaves the figures out")] = True
     formats: Annotated[str, Option("beside png and csv: pdf, svg (figures), md, tex (tables)")] = ""
+    readme: Annotated[bool, Option("true puts table and findings into the project's README.md")] = False
     workers: Annotated[int, Option("processes that draw; 0 is one a core", least=0)] = 0
 
 
@@ -61,7 +62,12 @@ def _main(options: Options) -> None:
     formats = formats_of(options.formats)
     say(f"report of {folder}: reading its cells")
     for path in write_report(
-        folder, figures=options.figures, formats=formats, workers=options.workers, say=say
+        folder,
+        figures=options.figures,
+        formats=formats,
+        workers=options.workers or os.cpu_count() or 1,
+        readme=options.readme,
+        say=say,
     ):
         print(path)
     print(f"Next: open {folder / 'report.html'}")
@@ -95,7 +101,8 @@ def write_report(
     *,
     figures: bool = True,
     formats: Iterable[str] = (),
-    workers: int = 0,
+    workers: int = 1,
+    readme: bool = False,
     say: Callable[[str], Any] = lambda text: None,
 ) -> list[Path]:
     """Rebuild everything of a campaign.
@@ -108,7 +115,9 @@ def write_report(
     formats : iterable of str
         Of `FORMATS`, beside png and csv.
     workers : int
-        Processes that draw; 0 is one a core.
+        Processes that draw; several need a main module that may be imported, as those of ``python -m`` may.
+    readme : bool
+        Whether to put the overview and the findings into the project's README.md.
     say : callable
         Gets a line per step.
 
@@ -128,4 +137,4 @@ def write_report(
     from experiments.report.rebuild import rebuild
 
     suffixes = tuple(f".{name}" for name in formats)
-    return rebuild(folder, figures, suffixes, workers or os.cpu_count() or 1, say)
+    return rebuild(folder, figures, suffixes, workers, readme, say)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+USUAL = "other_backbone"
+"""A column that is empty where the backbone is the usual one, which goes without saying."""
+
 
 def details(
     cells: pd.DataFrame, name: str, columns: Sequence[str], within: Sequence[str] = ()
@@ -44,9 +47,7 @@ def details(
         mine = (cells[name] == ambiguous).to_numpy(bool)
         entries = {i: _entries(kinds.loc[i, columns]) for i in set(ids[mine])}
         differing = sorted({key for group in sets for key in _differing([entries[i] for i in group])})
-        text = {
-            i: ", ".join(_named(key, entry.get(key)) for key in differing) for i, entry in entries.items()
-        }
+        text = {i: _named(entry, differing) for i, entry in entries.items()}
         found[mine] = [text[i] for i in ids[mine]]
     return found
 
@@ -56,9 +57,16 @@ def _entries(values: pd.Series[Any]) -> dict[str, Any]:
     for column, value in values.items():
         if str(column).endswith("_params"):
             prefix = "backbone " if column == "backbone_params" else ""
-            flat |= {prefix + key: entry for key, entry in json.loads(value or "{}").items()}
+            flat |= _flat(json.loads(value or "{}"), prefix)
         else:
             flat[str(column)] = value
+    return flat
+
+
+def _flat(entries: dict[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in entries.items():
+        flat |= _flat(value, f"{prefix}{key} ") if isinstance(value, dict) else {prefix + key: value}
     return flat
 
 
@@ -67,9 +75,15 @@ def _differing(entries: list[dict[str, Any]]) -> set[str]:
     return {key for key in keys if len({json.dumps(entry.get(key)) for entry in entries}) > 1}
 
 
-def _named(key: str, value: Any) -> str:
+def _named(entry: dict[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(text for key in keys if (text := _one(key, entry.get(key))))
+
+
+def _one(key: str, value: Any) -> str:
     if value is None or value != value:
-        return f"no {key}"
+        return "" if key == USUAL else f"no {key.replace('_', ' ')}"
+    if key == USUAL:
+        return f"backbone {value}"
     if key == "dataset_sha256":
         return f"sha256 {str(value)[:8]}"
     if key == "settings":

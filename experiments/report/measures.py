@@ -30,8 +30,6 @@ class Measure:
         Its table stands in report.md itself, and is not folded away.
     rope : float
         What counts as practically the same, in the measure's unit.
-    where_it_matters : str
-        Where the size of a number comes from, for the glossary.
     """
 
     name: str
@@ -44,6 +42,11 @@ class Measure:
     ranked: bool = False
     inline: bool = False
     rope: float = 0.01
+
+    @property
+    def sign(self) -> int:
+        """-1 where small is better, else 1."""
+        return -1 if self.better == "low" else 1
 
 
 MEASURES = (

@@ -43,6 +43,11 @@ class Method:
         return not (self.control or self.reference)
 
 
+REFERENCES = (
+    "References, with what no method can have: clean data at training, or a clean target. None of them is the most "
+    "that denoising can give: a regressor trained on clean features may do worse on noisy ones"
+)
+
 METHODS = (
     Method("denograd_fixed", "DenoGrad", "#D55E00", "o", published=True),
     Method("dae", "DAE", "#117733", "s", published=True),
@@ -59,6 +64,10 @@ METHODS = (
     Method("denograd_map_est", "DenoGrad MAP, level estimated", "#7FA6F5", "h"),
     Method("denograd_map_forecast", "DenoGrad MAP, forecasting", "#00A6D6", "d"),
     Method("denograd_map_backbone", "DenoGrad MAP, any backbone", "#5B3FD0", "H"),
+    Method("denograd_target", "DenoGrad, target of a series", "#A6761D", "$t$"),
+    Method("singular_values", "Singular values", "#1B9E77", "$v$"),
+    Method("singular_spectrum", "Singular spectrum", "#66A61E", "$s$"),
+    Method("bayes_shrink", "BayesShrink", "#E7298A", "$b$"),
     Method("autoencoder", "Autoencoder (tutorial)", "#CC6677", "8"),
     Method(
         "agra",
@@ -81,9 +90,30 @@ METHODS = (
     Method("constant", "Constant", "#A0A0A0", "+", control=True),
     Method("residual", "Residual (detector)", "#808060", "1", control=True),
     Method("isolation_forest", "Isolation forest (detector)", "#908080", "2", control=True),
-    Method("reference_clean_clean", "Trained on clean, tested on clean", "#5A7A5A", "3", reference=True),
-    Method("reference_clean_noisy", "Trained on clean, tested on noisy", "#7A5A5A", "4", reference=True),
-    Method("reference_clean_target", "Noisy features, clean target", "#5A5A7A", "_", reference=True),
+    Method(
+        "reference_clean_clean",
+        "Trained on clean, tested on clean",
+        "#5A7A5A",
+        "3",
+        reference=True,
+        note=REFERENCES,
+    ),
+    Method(
+        "reference_clean_noisy",
+        "Trained on clean, tested on noisy",
+        "#7A5A5A",
+        "4",
+        reference=True,
+        note=REFERENCES,
+    ),
+    Method(
+        "reference_clean_target",
+        "Noisy features, clean target",
+        "#5A5A7A",
+        "_",
+        reference=True,
+        note=REFERENCES,
+    ),
 )
 """Every method that has a place of its own, in the order of tables."""
 
@@ -92,7 +122,7 @@ PUBLISHED = tuple(method for method in METHODS if method.published)
 TRAINERS = tuple(method for method in METHODS if method.trains)
 
 MORE_COLOURS = ("#4D4D00", "#008B8B", "#8B0000", "#2F4F4F", "#6A5ACD", "#A0522D", "#C71585", "#1E6E1E")
-MORE_MARKERS = (".", "$a$", "$b$", "$c$", "$e$", "$f$", "$g$", "$h$", "$k$", "$m$", "$n$")
+MORE_MARKERS = (".", "$a$", "$c$", "$e$", "$f$", "$g$", "$h$", "$k$", "$m$", "$n$")
 
 
 def methods_of(names: Iterable[str]) -> dict[str, Method]:

@@ -27,8 +27,8 @@ class Ranking:
         Datasets x names of methods, without holes.
     left_out : dict
         Other datasets, and why they do not count.
-    regressors : tuple of str
-        Behind Imp%; empty for the other measures.
+    regressors : str
+        Those behind Imp%; empty for the other measures.
     missing : tuple of Method
         Published methods that the campaign does not have at all; then there are no tests.
     """
@@ -36,7 +36,7 @@ class Ranking:
     measure: Measure
     block: pd.DataFrame
     left_out: dict[str, str]
-    regressors: tuple[str, ...] = ()
+    regressors: str = ""
     missing: tuple[Method, ...] = ()
 
     @cached_property
@@ -62,7 +62,7 @@ class Ranking:
         names = ", ".join(self.block.index) or "none"
         over = f"{self.measure.title} over {n} dataset{'s' * (n != 1)} ({names})"
         if self.regressors:
-            over += f", regressors {', '.join(self.regressors)}"
+            over += f", {self.regressors}"
         out = [f"{over}."]
         if self.missing:
             out.append(f"Not in the campaign: {', '.join(method.title for method in self.missing)}.")
@@ -100,14 +100,11 @@ def ranking(part: Results, measure: Measure) -> Ranking:
     wanted, left_out = part.compared_datasets()
     rows = part.published
     if measure is IMP:
-        values = part.improvements("dataset", "repetition")
-        regressors = tuple(
-            sorted(part.headline[part.headline["row"].isin(rows.values())]["regressor"].unique())
-        )
+        values, regressors = part.improvements("dataset", "repetition"), part.group()
     else:
         fine = part.denoise[part.denoise["status"] == "ok"]
         grouped = fine.groupby(["dataset", "row", "repetition"])[measure.name]
-        values, regressors = grouped.agg(value="mean", n="size").reset_index(), ()
+        values, regressors = grouped.agg(value="mean", n="size").reset_index(), ""
     over = values[values["row"].isin(rows.values())].groupby(["dataset", "row"])
     value, count = (
         part.unstack().reindex(index=wanted, columns=list(rows.values()))
@@ -151,6 +148,58 @@ def rank_table(found: list[Ranking], condition: Condition) -> Table:
     )
 
 
+def against_table(found: Ranking, condition: Condition, name: str) -> Table | None:
+    """One method against each of the other published ones: average ranks with Holm's correction, and Bayes.
+
+    Parameters
+    ----------
+    found : Ranking
+    condition : Condition
+    name : str
+        The method's key.
+    """
+    if found.friedman is None or name not in found.block:
+        return None
+    measure, title = found.measure, BY_NAME[name].title
+    value = statistics.against_control(found.friedman, name)
+    own = measure.sign * found.block[name].to_numpy()
+    bayes = [
+        statistics.bayesian_signed_rank(own, measure.sign * found.block[other].to_numpy(), rope=measure.rope)
+        for other in value.index
+    ]
+    value[["better", "same", "worse"]] = bayes
+    value.index = pd.Index([BY_NAME[other].title for other in value.index], dtype=object)
+    titles = {"rank": 2, "difference": 2, "z": 2, "p": 3, "p Holm": 3}
+    titles |= {f"P({title} better)": 3, "P(same)": 3, "P(other better)": 3}
+    return Table(
+        name=condition.stem(f"against_{measure.name}"),
+        caption=f"{title} (average rank {found.ranks[name]:.2f}) against each of the others by {measure.title}, "
+        f"{len(found.block)} datasets: difference of average ranks (positive: {title} is ahead), its normal "
+        "approximation with Holm's correction (Demsar 2006, 3.2.2); posterior of the Bayesian signed-rank test, where "
+        f"a difference of {measure.rope:g} counts as the same; {condition}",
+        columns=[Column(text, "", decimals) for text, decimals in titles.items()],
+        value=value,
+        corner="other method",
+        title=f"{title} against each other method by {measure.title}",
+        notes=(decidable(found),),
+    )
+
+
+def decidable(found: Ranking) -> str:
+    """What so many datasets can decide at all."""
+    k, n = found.block.shape[1], len(found.block)
+    pairs = k * (k - 1) // 2
+    least = min(1.0, pairs * 2 / 2**n)
+    can = "can never" if least > statistics.ALPHA else "can"
+    return (
+        f"What {n} datasets can decide at alpha {statistics.ALPHA}: between all pairs, average ranks that differ by "
+        f"more than {found.critical_difference:.2f} (Nemenyi); of one method against the {k - 1} others, by more than "
+        f"{statistics.least_difference(k, n):.2f} for the largest difference (Holm); Wilcoxon's test with Holm's "
+        f"correction over {pairs} pairs {can} reject anything (least possible p {least:.3g}). What is not rejected is "
+        "not shown to be equal."
+    )
+
+
 def pairs_table(found: Ranking, condition: Condition) -> Table | None:
     """Every pair of published methods: Wilcoxon-Holm, Nemenyi, Bayesian signed-rank."""
     if found.friedman is None:
@@ -172,4 +221,5 @@ def pairs_table(found: Ranking, condition: Condition) -> Table | None:
         columns=[Column(title, "", 3) for title in titles],
         value=pd.DataFrame.from_dict(rows, orient="index", columns=titles),
         corner="pair",
+        title=f"all pairs by {measure.title}",
     )

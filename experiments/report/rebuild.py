@@ -11,7 +11,8 @@ from experiments.report.album import Album
 from experiments.report.forms.document import markdown
 from experiments.report.forms.page import page
 from experiments.report.forms.plain import FORMS, write
-from experiments.report.results import results
+from experiments.report.readme import rewrite
+from experiments.report.results import results_of
 from experiments.report.sections import compose
 from experiments.store import archive
 from experiments.store.files import write_atomically, writing
@@ -20,13 +21,18 @@ DRAWINGS = (".png", ".pdf", ".svg")
 
 
 def rebuild(
-    folder: Path, figures: bool, suffixes: Sequence[str], workers: int, say: Callable[[str], Any]
+    folder: Path,
+    figures: bool,
+    suffixes: Sequence[str],
+    workers: int,
+    readme: bool,
+    say: Callable[[str], Any],
 ) -> list[Path]:
     """Write the archive, tables, figures, report.md and report.html of a campaign; see `command.write_report`."""
     cells = archive.load(folder)
     with writing(folder):
         parquet = archive.save(cells, folder)
-        everything = results(cells)
+        everything = results_of(cells)
         if damaged := archive.unreadable(folder, cells):
             note = (
                 f"{damaged} damaged files in cells/ were left out; the run that wrote them computes them anew"
@@ -35,19 +41,23 @@ def rebuild(
         say(f"{len(cells):,} cells read; making the tables")
         drawn_as = (".png", *(suffix for suffix in suffixes if suffix in DRAWINGS))
         album = Album(folder, figures, drawn_as, workers)
-        sections = compose(everything, album)
-        tables = [table for section in sections for table in section.tables()]
-        kept = write(tables, folder / "tables", (".csv", *(s for s in suffixes if s in FORMS)))
-        _keep_only(folder / "tables", kept, tuple(FORMS))
-        say(f"{len(tables)} tables written; drawing the figures")
-        if figures:
+        try:
+            sections = compose(everything, album)
+            tables = [table for section in sections for table in section.tables()]
+            kept = write(tables, folder / "tables", (".csv", *(s for s in suffixes if s in FORMS)))
+            _keep_only(folder / "tables", kept, tuple(FORMS))
+            say(f"{len(tables)} tables written; drawing the figures")
             album.finish(_counting(say))
+        finally:
+            album.close()
+        if figures:
             _keep_only(album.folder, album.paths, DRAWINGS)
         title = f"Campaign {folder.name}"
         html, text = folder / "report.html", folder / "report.md"
         write_atomically(html, page(title, sections, album.folder).encode())
         write_atomically(text, markdown(title, sections).encode())
-    return [html, text, parquet, folder / "tables", *([album.folder] if figures else [])]
+    more = [rewrite(everything)] if readme else []
+    return [html, text, *more, parquet, folder / "tables", *([album.folder] if figures else [])]
 
 
 def _counting(say: Callable[[str], Any]) -> Callable[[int, int], None]:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
+from experiments.report import published
 from experiments.report.forms.table import slug
-from experiments.report.labels import details
+from experiments.report.labels import USUAL, details
 from experiments.report.measures import MEASURES
 from experiments.report.methods import PUBLISHED, TRAINERS, Method, Row, methods_of
 
@@ -21,11 +22,40 @@ PAPER_DATASETS = (
 )
 """The ten datasets of the paper; variants and excerpts of them do not stand beside its figures."""
 
-SETTING = ["dataset", "noise", "sigma", "protocol"]
+CONDITION = ["noise", "sigma", "protocol"]
+SETTING = ["dataset", *CONDITION]
 """What two methods must share to be compared."""
 
 TIMINGS = ("fit_s", "denoise_s", "backbone_s")
-UNUSED = ["info", "more", "schema", "versions", "dataset_sha256", "python", "commit"]
+NOUNS = {"tabular": "tables", "series": "series"}
+METRICS = {measure.name for measure in MEASURES} | set(TIMINGS)
+HASHED = [
+    *SETTING[:1],
+    "noise",
+    "protocol",
+    "kind",
+    "denoiser",
+    "regressor",
+    "regressor_name",
+    "variant",
+    "status",
+]
+USED = [
+    *(
+        "key",
+        "stage",
+        "reason",
+        "rows",
+        "fewer_rows",
+        "sigma",
+        "repetition",
+        "row",
+        "meaningless",
+        "profile",
+        "caps",
+    ),
+    *("dataset_name", "denoiser_params", "backbone", "regressor_setting", *HASHED),
+]
 
 
 class Condition(NamedTuple):
@@ -53,7 +83,7 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """Labelled cells, ready to be compared: built once a report, by `results`.
+    """Labelled cells, ready to be compared: built once a report, by `results_of`.
 
     Attributes
     ----------
@@ -165,7 +195,7 @@ class Results:
 
     # ----------------------------------------------------------------------------------------- the averages
 
-    def improvements(self, *by: str, how: str = "mean") -> pd.DataFrame:
+    def improvements(self, *by: str, how: str = "mean", others: bool = False) -> pd.DataFrame:
         """Imp% over regressors: the one place in which regressors are averaged.
 
         Parameters
@@ -173,6 +203,8 @@ class Results:
         *by : str
             What stays apart beside ``row``, such as ``dataset`` or ``repetition``.
         how : {"mean", "median"}
+        others : bool
+            Over the regressors that take no part in the mean instead.
 
         Returns
         -------
@@ -180,18 +212,32 @@ class Results:
             The columns of `by`, ``row``, ``value``, ``n`` (how many regressors and repetitions are behind it), and
             whether any of these is ``noisy`` or ``meaningless``.
         """
-        grouped = self.headline.groupby([*by, "row"], sort=False)
+        taking_part = self.headline["takes_part"] != others
+        grouped = self.headline[taking_part].groupby([*by, "row"], sort=False)
         flags = {"noisy": ("noisy", "max"), "meaningless": ("meaningless", "max")}
         return grouped.agg(value=("imp", how), n=("imp", "size"), **flags).reset_index()
 
+    def group(self) -> str:
+        """The regressors behind a mean, in words, by kind of data."""
+        members = self.headline[self.headline["takes_part"]]
+        texts = []
+        for kind, mine in members.groupby("kind"):
+            names = ", ".join(sorted(mine["regressor"].unique()))
+            lacking = [n for n in published.load().regressors[kind] if n not in set(mine["regressor_name"])]
+            what = "published regressors" if mine["published"].all() else "all regressors that ran"
+            without = f", without {', '.join(lacking)}" if lacking and mine["published"].all() else ""
+            texts.append(f"{what} of {NOUNS[str(kind)]}: {names}{without}")
+        return "; ".join(texts)
 
-def results(cells: pd.DataFrame) -> Results:
+
+def results_of(cells: pd.DataFrame) -> Results:
     """Label datasets, noises, methods and regressors, drop doubles, and compute the improvements.
 
     A regressor that a method trains (``agra_NAME``) becomes the regressor NAME in a row of that method, on the rows of
     `identity`, or "trained by it" on those of another: so it is compared with plain NAME.
 
-    What tells apart several settings of one name stands beside the name (`labels.details`).
+    What tells apart several settings of one method, of its backbone or of a regressor stands beside the name, in rows
+    of their own (`labels.details`).
 
     ``imp`` compares with `identity` on the same setting, repetition and regressor: with its ``denoised`` variant under
     the ``paper`` protocol, with its ``noisy`` one (noisy train, noisy test) under ``deployable``. It is NaN where
@@ -220,17 +266,17 @@ def results(cells: pd.DataFrame) -> Results:
     fewer = cells["fewer_rows"]
     cells.loc[fewer, "dataset"] += cells.loc[fewer, "rows"].map(" ({:,.0f} rows)".format)
     cells["noise"] = _labelled(cells, "noise", ["noise_params"], within=["sigma"])
-    cells["regressor"] = _labelled(cells, "regressor", ["regressor_params"], within=["dataset", "protocol"])
-    cells["detail"] = details(
-        cells, "denoiser", ["settings", "denoiser_params", "backbone", "backbone_params"], within=SETTING
-    )
+    cells["detail"] = _method_details(cells)
+    cells = _regressor_settings_apart(cells)
     cells = _trainers_as_methods(cells)
     cells, rows = _with_rows(cells)
     cells["meaningless"] = cells["info"].str.contains('"meaningless"', regex=False).astype(bool)
     cells, notes = _latest(cells)
-    cells = cells.drop(columns=UNUSED)
+    cells = cells[[*USED, *(c for c in cells if c in METRICS)]]
+    cells = cells.astype(dict.fromkeys(HASHED, object))  # grouped by again and again
     denoise = cells[cells["stage"] == "denoise"].reset_index(drop=True)
     score = _improved(_with_meaning(cells[cells["stage"] == "score"].reset_index(drop=True), denoise))
+    score = _with_group(score)
     everything = Results(stored, denoise, score, rows, notes)
     part, rest = (everything.where(fewer_rows=value) for value in (False, True))
     return replace(part, fewer=rest)
@@ -242,6 +288,40 @@ def _labelled(
     """The name, and in parentheses what tells it apart."""
     detail = details(cells, name, columns, within)
     return cells[name].astype(object).where(detail == "", cells[name].astype(object) + " (" + detail + ")")
+
+
+def _method_details(cells: pd.DataFrame) -> pd.Series[str]:
+    """What tells apart the settings and backbones of a denoiser; the usual backbone goes without saying."""
+    usual = cells["kind"].map(published.load().backbones)
+    cells = cells.assign(**{USUAL: cells["backbone"].where(cells["backbone"] != usual)})
+    own = details(cells, "denoiser", ["settings", "denoiser_params", USUAL], within=SETTING)
+    driven = cells[cells["backbone"].notna()]
+    nets = details(driven, "denoiser", ["backbone_params"], within=[*SETTING, "backbone"])
+    return _joined(own, nets.reindex(cells.index, fill_value=""))
+
+
+def _joined(first: pd.Series[str], second: pd.Series[str]) -> pd.Series[str]:
+    both = (first != "") & (second != "")
+    return first + np.where(both, ", ", "") + second
+
+
+def _regressor_settings_apart(cells: pd.DataFrame) -> pd.DataFrame:
+    """Rows of their own for several settings of one regressor: they are never averaged.
+
+    What they share (other regressors, the refined data) stands in each of these rows.
+    """
+    within = ["dataset", "protocol", "noise", "sigma"]
+    setting = details(cells, "regressor", ["regressor_params"], within=within)
+    cells = cells.assign(regressor_setting=setting)
+    several = setting != ""
+    if not several.any():
+        return cells
+    variants = cells.loc[several, [*within, "regressor_setting"]].drop_duplicates()
+    shared = cells[~several].drop(columns="regressor_setting").merge(variants, on=within, how="left")
+    apart = pd.concat([cells[several], shared.fillna({"regressor_setting": ""})], ignore_index=True)
+    named = "regressors: " + apart["regressor_setting"].astype(object)
+    named = named.where(apart["regressor_setting"] != "", "")
+    return apart.assign(detail=_joined(apart["detail"], named))
 
 
 def _trainers_as_methods(cells: pd.DataFrame) -> pd.DataFrame:
@@ -293,7 +373,7 @@ def _with_meaning(score: pd.DataFrame, denoise: pd.DataFrame) -> pd.DataFrame:
 
 
 def _improved(score: pd.DataFrame) -> pd.DataFrame:
-    on = [*SETTING, "repetition", "regressor"]
+    on = [*SETTING, "repetition", "regressor", "regressor_setting"]
     reference = np.where(score["protocol"] == "paper", "denoised", "noisy")
     is_before = (
         (score["denoiser"] == "identity") & (score["variant"] == reference) & (score["status"] == "ok")
@@ -307,3 +387,21 @@ def _improved(score: pd.DataFrame) -> pd.DataFrame:
     score["headline"] = score["variant"] == np.where(has_denoised, "denoised", "noisy")
     score["noisy"] = score["headline"] & (score["variant"] == "noisy") & (score["protocol"] == "deployable")
     return score
+
+
+def _with_group(score: pd.DataFrame) -> pd.DataFrame:
+    """Which regressors take part in a mean: the one place that decides.
+
+    The published ones of each kind of data; all that ran where a condition has a number of none of them, or no dataset
+    of the paper, as with data of one's own.
+    """
+    group = published.load().regressors
+    names = pd.Series(
+        list(zip(score["kind"], score["regressor_name"], strict=True)), index=score.index, dtype=object
+    )
+    of_group = names.isin([(kind, name) for kind, members in group.items() for name in members])
+    numbers = of_group & score["headline"] & score["imp"].notna()
+    place = [score[axis] for axis in (*CONDITION, "kind")]
+    beside_the_paper = numbers & score["dataset_name"].isin(PAPER_DATASETS).groupby(place).transform("max")
+    narrowed = beside_the_paper.groupby(place).transform("max").astype(bool)
+    return score.assign(published=of_group, takes_part=of_group | ~narrowed)

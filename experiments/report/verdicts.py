@@ -3,40 +3,84 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from experiments.base import paths
-from experiments.base.errors import HarnessError
-from experiments.report import measures
+from experiments.report import measures, published
+from experiments.report.forms.table import listed, number_text
 from experiments.report.methods import BY_NAME, PUBLISHED
 from experiments.report.ranking import ranking
 from experiments.report.results import PAPER_DATASETS, Condition, Results
 
-RULE = (
-    "Rule. Reproduced: ours lies within the stated tolerance of the published figure, or on the stated side of "
-    "a published bound. Same order: it does not, but for a rank the published place holds (best, second, or in the "
-    "better half and behind the method that the paper puts first); for an Imp% the error that is left (100 - Imp%) is "
-    "within a factor of two; for SWD and rho ours is. Not reproduced: neither. Not comparable: the campaign lacks what "
-    "the figure is about. Everything under the protocol paper. Ranks and means over datasets need at least five of the "
-    "paper's ten datasets, figures over one kind of data three. A capped run is not the published one: see provenance."
-)
-LEAST_DATASETS = 5
-LEAST_OF_A_KIND = 3
+LEAST_DATASETS, LEAST_OF_A_KIND = 5, 3
+"""Datasets of the paper that a mean or rank over all, or over one kind of them, needs."""
 
+LEAST_SEEDS = 3
+LEAST_SETTINGS = 4
+"""Settings and backbones that must have failed before a figure is called not reproducible from what is public."""
 
-class PublishedInvalid(HarnessError):
-    """The file of published figures cannot be used."""
+SPREADS = 2.0
+"""Standard deviations over seeds within which a difference is undecided."""
+
+FAMILY = ("denograd_fixed", "denograd_released")
+"""The published rule, under several settings."""
+
+VERDICTS = {
+    "reproduced": "ours lies within the stated tolerance of the published figure, or on the stated side of its bound",
+    "undecided": "it does not, but the difference is within the critical difference (ranks), or within two standard "
+    f"deviations over seeds, or there are fewer than {LEAST_SEEDS} seeds to tell the spread",
+    "same order": "it does not, but for a rank the published place holds (best, second, or in the better half and "
+    "behind the method that the paper puts first); for an Imp% the error that is left (100 - Imp%) is within a factor "
+    "of two; for SWD and rho ours is",
+    "not reproduced": "none of these",
+    "not reproducible from what is public": "none of these, the settings behind the figure were not published, and "
+    f"none of the settings and backbones in the campaign, at least {LEAST_SETTINGS}, gives it",
+    "not comparable": "the campaign lacks what the figure is about",
+}
+"""Every verdict and its rule, in words; they are tried in the order of `_verdict`."""
 
 
 class NotComparable(Exception):
     """The campaign lacks what a published figure is about; the message says what."""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our number for a published figure.
+
+    Attributes
+    ----------
+    value : float
+    basis : str
+        What it is over.
+    by_seed : tuple of float
+        The same, seed by seed; empty for ranks.
+    order_holds : bool or None
+        For what has an order; None lets the factor of two decide.
+    margin : float or None
+        What is undecided whatever the seeds say: the critical difference of ranks.
+    largest : str
+        The largest single part of a mean, and the mean without it.
+    fits : bool
+        False where more is claimed than a bound and that does not hold.
+    """
+
+    value: float
+    basis: str
+    by_seed: tuple[float, ...] = ()
+    order_holds: bool | None = None
+    margin: float | None = None
+    largest: str = ""
+    fits: bool = True
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over seeds; NaN for fewer than two."""
+        return float(np.std(self.by_seed, ddof=1)) if len(self.by_seed) > 1 else np.nan
 
 
 @dataclass(frozen=True)
@@ -45,213 +89,292 @@ class Verdict:
 
     Attributes
     ----------
-    what, published : str
-    ours : float
-        NaN where not comparable.
+    id, what, published : str
+    ours : Ours or None
+        None where not comparable.
     difference : float
-        Ours less the published one; NaN for bounds.
+        Ours less the published figure or bound; NaN where not comparable.
     verdict : str
-        ``reproduced``, ``same order``, ``not reproduced`` or ``not comparable``.
-    reason : str
+        One of `VERDICTS`.
+    settings, reason : str
     """
 
     id: str
     what: str
     published: str
-    ours: float
+    ours: Ours | None
     difference: float
     verdict: str
+    settings: str
     reason: str
 
 
-def load_published(path: Path = paths.PUBLISHED) -> list[dict[str, Any]]:
-    """The published figures.
-
-    Raises
-    ------
-    PublishedInvalid
-        If the file is missing or an entry lacks a field.
-    """
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise PublishedInvalid(f"the published figures in {path} cannot be read: {error}") from error
-    for entry in entries:
-        lacking = {"id", "what", "kind", "method", "sigma"} - set(entry)
-        if lacking or entry["kind"] not in _OURS:
-            known = ", ".join(_OURS)
-            raise PublishedInvalid(
-                f"{path}: entry {entry} lacks {sorted(lacking)}, or its kind is none of {known}"
-            )
-    return list(entries)
-
-
-def verdicts(everything: Results, published: Sequence[dict[str, Any]] | None = None) -> list[Verdict]:
+def verdicts(everything: Results, figures: Sequence[dict[str, Any]] | None = None) -> list[Verdict]:
     """Judge every published figure by the campaign's cells."""
-    entries = load_published() if published is None else published
+    entries = published.load().figures if figures is None else figures
     parts = {sigma: _under_paper(everything, sigma) for sigma in {entry["sigma"] for entry in entries}}
-    return [_judge(parts[entry["sigma"]], entry) for entry in entries]
+    return [_judged(parts[entry["sigma"]], entry) for entry in entries]
 
 
 def _under_paper(everything: Results, sigma: float) -> Results:
     return everything.under(Condition("gaussian" if sigma else "none", sigma, "paper"))
 
 
-def _judge(part: Results, entry: dict[str, Any]) -> Verdict:
+def _judged(part: Results, entry: dict[str, Any]) -> Verdict:
     shown = _shown(entry)
     try:
-        _check_part(part, entry)
-        ours, basis, holds = _OURS[entry["kind"]](part, entry)
+        row = _row(part, entry)
+        ours = _OURS[entry["kind"]](part, entry, row)
     except NotComparable as error:
-        return Verdict(entry["id"], entry["what"], shown, np.nan, np.nan, "not comparable", str(error))
-    if "published" in entry:
-        target, difference = entry["published"], ours - entry["published"]
-        fits = abs(difference) <= entry["tolerance"]
-        basis = f"tolerance {entry['tolerance']:g}; {basis}"
-    else:
-        bound = next(entry[key] for key in ("at_least", "at_most", "bound") if key in entry)
-        target, difference = bound, np.nan
-        fits = ours <= bound if "at_most" in entry else ours >= bound
-    if holds is None:
-        is_imp = entry.get("metric", "imp") == "imp"
-        ratio = (100 - ours) / (100 - target) if is_imp else ours / target
-        holds = 0.5 <= ratio <= 2
-    elif entry["kind"] == "all_above":
-        fits, holds = fits and holds, fits
-    verdict = "reproduced" if fits else "same order" if holds else "not reproduced"
+        return Verdict(entry["id"], entry["what"], shown, None, np.nan, "not comparable", "", str(error))
+    others = _elsewhere(part, entry, row)
+    verdict, why = _verdict(entry, ours, others)
+    capped = any(json.loads(text) for text in part.denoise["caps"].dropna().unique())
+    reason = "; ".join(text for text in (why, ours.basis, "capped run" * capped) if text)
+    difference = ours.value - _target(entry)
     return Verdict(
-        entry["id"], entry["what"], shown, ours, difference, verdict, basis + "; capped run" * _capped(part)
+        entry["id"],
+        entry["what"],
+        shown,
+        ours,
+        difference,
+        verdict,
+        settings_of(_about(part, entry), row),
+        reason,
     )
+
+
+def _verdict(entry: dict[str, Any], ours: Ours, elsewhere: dict[str, float]) -> tuple[str, str]:
+    """The verdict and what it rests on, by the rules of `VERDICTS`."""
+    if _fits(entry, ours.value) and ours.fits:
+        tolerance = f"tolerance {entry['tolerance']:g}" if "tolerance" in entry else ""
+        return "reproduced", tolerance
+    off = abs(ours.value - _target(entry))
+    if ours.margin is not None and off <= ours.margin:
+        return "undecided", f"within the critical difference {ours.margin:.2f}"
+    if len(ours.by_seed) >= LEAST_SEEDS and off <= SPREADS * ours.spread:
+        return (
+            "undecided",
+            f"within two standard deviations ({ours.spread:.3g}) over {len(ours.by_seed)} seeds",
+        )
+    if _same_order(entry, ours):
+        return "same order", ""
+    if ours.margin is None and len(ours.by_seed) < LEAST_SEEDS:
+        n = len(ours.by_seed)
+        return "undecided", f"{n} seed{'s' * (n != 1)}: {LEAST_SEEDS} are needed to tell the spread"
+    reached = [name for name, value in elsewhere.items() if _fits(entry, value)]
+    if reached:
+        return "not reproduced", f"with these settings; reached with {', '.join(reached)}"
+    if not entry.get("settings_public", True) and len(elsewhere) + 1 >= LEAST_SETTINGS:
+        nearest = min(elsewhere, key=lambda name: abs(elsewhere[name] - _target(entry)))
+        tried = (
+            f"{len(elsewhere) + 1} settings and backbones tried, nearest {elsewhere[nearest]:.1f} ({nearest})"
+        )
+        return "not reproducible from what is public", tried
+    return "not reproduced", ""
+
+
+def _target(entry: dict[str, Any]) -> float:
+    return float(next(entry[key] for key in ("published", "at_least", "at_most", "bound") if key in entry))
+
+
+def _fits(entry: dict[str, Any], value: float) -> bool:
+    if "published" in entry:
+        return bool(abs(value - entry["published"]) <= entry["tolerance"])
+    return bool(value <= _target(entry) if "at_most" in entry else value >= _target(entry))
+
+
+def _same_order(entry: dict[str, Any], ours: Ours) -> bool:
+    if ours.order_holds is not None:
+        return ours.order_holds
+    target = _target(entry)
+    left, published_left = (
+        (100 - ours.value, 100 - target) if entry.get("metric", "imp") == "imp" else (ours.value, target)
+    )
+    return bool(0.5 <= left / published_left <= 2)
 
 
 def _shown(entry: dict[str, Any]) -> str:
-    if "published" in entry:
-        return f"{entry['published']:g}"
-    return (
-        f"≤ {entry['at_most']:g}"
-        if "at_most" in entry
-        else f"≥ {entry.get('at_least', entry.get('bound')):g}"
-    )
+    sign = "" if "published" in entry else "≤ " if "at_most" in entry else "≥ "
+    return f"{sign}{_target(entry):g}"
 
 
-def _check_part(part: Results, entry: dict[str, Any]) -> None:
+def _row(part: Results, entry: dict[str, Any]) -> int:
+    """The row of the entry's method, of which something is finished."""
+    if entry["kind"] == "other":
+        raise NotComparable(entry["why"])
     if part.denoise.empty:
         raise NotComparable(f"no cells at sigma {entry['sigma']:g} under paper")
-    if entry["method"] not in set(part.denoise.loc[part.denoise["status"] == "ok", "denoiser"]):
+    row = part.row_of(entry["method"])
+    if row is None or not (part.denoise.loc[part.denoise["row"] == row, "status"] == "ok").any():
         raise NotComparable(f"no finished cells of {BY_NAME[entry['method']].title}")
+    return row
 
 
-def _rank(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
+def _elsewhere(part: Results, entry: dict[str, Any], row: int) -> dict[str, float]:
+    """The same figure under the other settings and backbones of the published rule, where they have it."""
+    if entry.get("settings_public", True):
+        return {}
+    found = {}
+    for other in part.present(part.denoise):
+        if other != row and part.rows[other].method.name in FAMILY and part.rows[other].trained_by is None:
+            try:
+                found[str(part.rows[other])] = _OURS[entry["kind"]](part, entry, other).value
+            except NotComparable:
+                continue
+    return found
+
+
+def _about(part: Results, entry: dict[str, Any]) -> Results:
+    """The part of the dataset, or of the kind of data, that a figure is about."""
+    if "dataset" in entry:
+        return part.where(dataset_name=entry["dataset"])
+    kind = "series" if entry["kind"] == "all_above" else entry.get("data")
+    return part.where(kind=kind) if kind else part
+
+
+def settings_of(part: Results, row: int) -> str:
+    """What a method of a row ran with, in words."""
+    mine = part.denoise[part.denoise["row"] == row]
+    words = []
+    for text in mine["denoiser_params"].dropna().unique():
+        params = json.loads(text or "{}")
+        shown = [f"{short} {params[key]:g}" for key, short in _SHORT.items() if params.get(key) is not None]
+        words.append(", ".join(shown))
+    backbones = listed(mine["backbone"])
+    if backbones != "not recorded":
+        words.append(f"backbone {backbones}")
+    return "; ".join(word for word in words if word)
+
+
+_SHORT = {"nrr": "step", "nr_threshold": "threshold", "max_epochs": "epochs"}
+
+# ------------------------------------------------------------------------------------------ our numbers
+
+
+def _rank(part: Results, entry: dict[str, Any], row: int) -> Ours:
     found = ranking(part, measures.BY_NAME[entry["metric"]])
     ours = part.denoise.loc[part.denoise["dataset_name"].isin(PAPER_DATASETS), "dataset"].unique()
     ours = [dataset for dataset in found.block.index if dataset in ours]
     if found.missing:
         raise NotComparable(f"not in the campaign: {', '.join(method.title for method in found.missing)}")
-    if len(ours) < LEAST_DATASETS:
-        raise NotComparable(
-            f"complete on {len(ours)} of the paper's ten datasets, {LEAST_DATASETS} are needed"
-        )
-    ranks = found.ranks
-    own = float(ranks[entry["method"]])
-    place = int((ranks < own - 1e-9).sum()) + 1
+    _enough(len(ours), LEAST_DATASETS)
+    own = float(found.ranks[entry["method"]])
+    place = int((found.ranks < own - 1e-9).sum()) + 1
     order = entry["order"]
     if isinstance(order, dict):
-        holds = float(ranks[order["behind"]]) < own and place <= len(ranks) // 2
+        holds = float(found.ranks[order["behind"]]) < own and place <= len(found.ranks) // 2
     else:
         holds = place == {"best": 1, "second": 2}[order]
-    with_regressors = f", regressors {', '.join(found.regressors)}" if found.regressors else ""
-    best = ranks.sort_values(kind="stable")
-    first = f"{BY_NAME[best.index[0]].title} {best.iloc[0]:.2f}"
-    basis = f"place {place} of {len(ranks)} (best: {first}) over {len(ours)} datasets{with_regressors}"
-    return own, basis, holds
+    best = found.ranks.sort_values(kind="stable")
+    first = f"{BY_NAME[str(best.index[0])].title} {best.iloc[0]:.2f}"
+    basis = f"place {place} of {len(best)} (best: {first}) over {len(ours)} datasets"
+    return Ours(own, basis, order_holds=holds, margin=found.critical_difference)
 
 
-def _scores(part: Results, entry: dict[str, Any]) -> pd.DataFrame:
-    """Improvements of the entry's method, averaged over repetitions: dataset, kind, regressor, imp."""
-    score = part.headline[part.headline["row"] == part.row_of(entry["method"])]
+def _scores(part: Results, entry: dict[str, Any], row: int, group: Callable[[Any], Any]) -> pd.DataFrame:
+    """Improvements of a row on the paper's datasets: dataset, kind, regressor, repetition, imp."""
+    score = part.headline[(part.headline["row"] == row) & group(part.headline)]
     score = score[score["dataset_name"].isin(PAPER_DATASETS)]
     if "data" in entry:
         score = score[score["kind"] == entry["data"]]
     if score.empty:
-        raise NotComparable(f"no Imp% on {entry.get('data', 'any')} datasets of the paper")
-    return (
-        score.groupby(["dataset", "dataset_name", "regressor", "regressor_name"])["imp"].mean().reset_index()
-    )
+        raise NotComparable(
+            f"no Imp% of the regressors it is about on {entry.get('data', 'any')} datasets of the paper"
+        )
+    return score[["dataset", "dataset_name", "kind", "regressor_name", "repetition", "imp"]]
 
 
-def _imp(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
+def _of_published(score: pd.DataFrame) -> Any:
+    return score["published"]
+
+
+def _imp(part: Results, entry: dict[str, Any], row: int) -> Ours:
     here = set(part.denoise["dataset_name"])
     if entry["dataset"] not in here:
         near = [name for name in sorted(here) if name.startswith(entry["dataset"])]
         other = f" ({', '.join(near)} is another set)" if near else ""
         raise NotComparable(f"{entry['dataset']} is not in the campaign{other}")
-    score = _scores(part, entry)
+    score = _scores(part, entry, row, _of_published)
     mine = score[score["dataset_name"] == entry["dataset"]]
     if mine.empty:
-        raise NotComparable(f"no Imp% on {entry['dataset']}")
-    return float(mine["imp"].mean()), f"regressors {', '.join(sorted(set(mine['regressor'])))}", None
+        raise NotComparable(f"no Imp% of the published regressors on {entry['dataset']}")
+    by_seed = mine.groupby("repetition")["imp"].mean()
+    by_regressor = mine.groupby("regressor_name")["imp"].mean()
+    return Ours(
+        float(by_regressor.mean()),
+        f"published regressors: {listed(mine['regressor_name'])}",
+        tuple(by_seed),
+        largest=largest_part(by_regressor),
+    )
 
 
-def _mean(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
+def _mean(part: Results, entry: dict[str, Any], row: int) -> Ours:
     if entry["metric"] == "imp":
-        values = _scores(part, entry).groupby("dataset")["imp"].mean()
+        long = _scores(part, entry, row, _of_published).rename(columns={"imp": "value"})
     else:
-        of_method = part.denoise["row"] == part.row_of(entry["method"])
-        mine = part.denoise[of_method & part.denoise["dataset_name"].isin(PAPER_DATASETS)]
-        values = mine.groupby("dataset")[entry["metric"]].mean().dropna()
+        mine = part.denoise[(part.denoise["row"] == row) & part.denoise["dataset_name"].isin(PAPER_DATASETS)]
+        long = mine[["dataset", "repetition"]].assign(value=mine[entry["metric"]]).dropna()
+    block = long.groupby(["dataset", "repetition"])["value"].mean().unstack()
+    values = block.mean(axis=1)
     _enough(len(values), LEAST_DATASETS)
     fulfilled = values <= entry["at_most"] if "at_most" in entry else values >= entry["at_least"]
     basis = f"{int(fulfilled.sum())} of {len(values)} datasets, from {values.min():.3g} to {values.max():.3g}"
-    return float(values.mean()), basis, None
+    seeds = block.dropna(axis=1).mean()
+    return Ours(float(values.mean()), basis, tuple(seeds), largest=largest_part(values))
 
 
-def _all_above(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
-    lowest: dict[str, float] = {}
-    wanted = set(entry["regressors"])
+def _all_above(part: Results, entry: dict[str, Any], row: int) -> Ours:
+    lowest: dict[str, pd.Series] = {}
     used: set[str] = set()
-    for method in part.published:
+    rows = {**part.published, entry["method"]: row}
+    for method, its_row in rows.items():
         try:
-            score = _scores(part, {**entry, "method": method, "data": "series"})
+            score = _scores(part, {**entry, "data": "series"}, its_row, _of_published)
         except NotComparable:
             continue
-        score = score[score["regressor_name"].isin(wanted)]
         if score["dataset"].nunique() >= LEAST_OF_A_KIND:
-            lowest[method] = float(score["imp"].min())
-            used |= set(score["regressor"])
+            lowest[method] = score.groupby("repetition")["imp"].min()
+            used |= set(score["regressor_name"])
     if entry["method"] not in lowest:
-        few = f"fewer than {LEAST_OF_A_KIND} series of the paper"
-        raise NotComparable(f"{few} with one of the regressors {', '.join(sorted(wanted))}")
-    above = [m for m in PUBLISHED if lowest.get(m.name, -np.inf) > entry["bound"]]
+        raise NotComparable(f"fewer than {LEAST_OF_A_KIND} series of the paper with a published regressor")
+    above = [m for m in PUBLISHED if m.name in lowest and lowest[m.name].min() > entry["bound"]]
     others = [m.title for m in above if m.name != entry["method"]]
+    value = float(lowest[entry["method"]].min())
     basis = f"also above throughout: {', '.join(others) or 'nobody'}; regressors {', '.join(sorted(used))}"
-    return lowest[entry["method"]], basis, not others
+    seeds = tuple(lowest[entry["method"]])
+    return Ours(value, basis, seeds, order_holds=value >= entry["bound"], fits=not others)
 
 
-def _over_all(part: Results, entry: dict[str, Any]) -> tuple[float, str, bool | None]:
-    score = _scores(part, entry)
-    value = {"median": score["imp"].median, "lowest": score["imp"].min, "highest": score["imp"].max}[
-        entry["kind"]
-    ]()
-    n = score["dataset"].nunique()
-    _enough(n, LEAST_OF_A_KIND if "data" in entry else LEAST_DATASETS)
-    regressors = ", ".join(sorted(set(score["regressor"])))
-    basis = f"{len(score)} dataset x regressor pairs, {n} datasets, regressors {regressors}"
-    return float(value), basis, None
+def _run_median(part: Results, entry: dict[str, Any], row: int) -> Ours:
+    group = published.load().follow_up[entry["data"]]
+    score = _scores(part, entry, row, lambda score: score["regressor_name"].isin(group))
+    _enough(score["dataset"].nunique(), LEAST_OF_A_KIND)
+    runs = score.groupby(["dataset", "repetition"])["imp"].mean()
+    by_seed = runs.groupby("repetition").median()
+    basis = (
+        f"{len(runs)} runs ({score['dataset'].nunique()} datasets), of which {int((runs > 0).sum())} positive, from "
+        f"{runs.min():.1f} to {runs.max():.1f}; regressors of the follow-up: {listed(score['regressor_name'])}"
+    )
+    return Ours(float(runs.median()), basis, tuple(by_seed))
 
 
-_OURS = {
+_OURS: dict[str, Callable[[Results, dict[str, Any], int], Ours]] = {
     "rank": _rank,
     "imp": _imp,
     "mean": _mean,
     "all_above": _all_above,
-    "median": _over_all,
-    "lowest": _over_all,
-    "highest": _over_all,
+    "run_median": _run_median,
 }
 
 
-def _capped(part: Results) -> bool:
-    return any(json.loads(text) for text in part.denoise["caps"].dropna().unique())
+def largest_part(values: pd.Series) -> str:
+    """The part that moves a mean most, and the mean of the others; empty for fewer than three parts."""
+    if len(values) < 3:
+        return ""
+    without = (values.sum() - values) / (len(values) - 1)
+    name = (without - values.mean()).abs().idxmax()
+    return f"{name} {number_text(values[name], 1)}; {number_text(without[name], 1)} without it"
 
 
 def _enough(datasets: int, least: int) -> None:

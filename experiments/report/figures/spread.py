@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.report.figures.style import STYLE, panels, percent_axis, percent_text
+from experiments.report.figures.style import STYLE, far_end, panels, percent_axis, percent_text
 
 
 def draw(methods: Sequence[tuple[str, str]], values: Mapping[str, Sequence[np.ndarray]]) -> Figure:
@@ -33,13 +33,16 @@ def draw(methods: Sequence[tuple[str, str]], values: Mapping[str, Sequence[np.nd
 
 
 def _panel(axes: Axes, colours: Sequence[str], numbers: Sequence[np.ndarray], *, percent: bool) -> None:
-    lowest = percent_axis(axes, np.concatenate(numbers), "x") if percent else -np.inf
+    every = np.concatenate(numbers)
+    lowest = percent_axis(axes, every, "x") if percent else -np.inf
+    highest = np.inf if percent else far_end(every)
+    if np.isfinite(highest):
+        axes.set_xlim(min(0.0, float(every.min())) - 0.03 * highest, 1.05 * highest)
     for at, (mine, colour) in enumerate(zip(numbers, colours, strict=True)):
         if not len(mine):
             continue
-        shown, below = mine[mine >= lowest], mine[mine < lowest]
         axes.boxplot(
-            [np.maximum(mine, lowest)],
+            [np.clip(mine, lowest, highest)],
             positions=[at],
             orientation="horizontal",
             widths=0.6,
@@ -49,12 +52,24 @@ def _panel(axes: Axes, colours: Sequence[str], numbers: Sequence[np.ndarray], *,
             capprops={"color": colour},
             medianprops={"color": colour, "linewidth": 1.8},
         )
+        shown = mine[(mine >= lowest) & (mine <= highest)]
         jitter = np.linspace(-0.18, 0.18, len(shown)) if len(shown) > 1 else np.zeros(len(shown))
         axes.plot(shown, at + jitter, ".", ms=2.5, color=colour, alpha=0.6)
-        if len(below):
-            axes.plot(lowest, at, marker=4, color=colour, ms=4, clip_on=False)
-            text = f"{len(below)}, to {percent_text(below.min())}"
-            note = axes.annotate(
-                text, (lowest, at), (5, 3), textcoords="offset points", fontsize=5, color=colour
-            )
-            note.set_in_layout(False)
+        for edge, beyond, far in (
+            (lowest, mine[mine < lowest], np.min),
+            (highest, mine[mine > highest], np.max),
+        ):
+            if len(beyond):
+                left = edge == lowest
+                axes.plot(edge, at, marker=4 if left else 5, color=colour, ms=4, clip_on=False)
+                far_value = percent_text(far(beyond)) if percent else f"{far(beyond):.3g}"
+                note = axes.annotate(
+                    f"{len(beyond)}, to {far_value}",
+                    (edge, at),
+                    (5 if left else -5, 3),
+                    textcoords="offset points",
+                    fontsize=5,
+                    color=colour,
+                    ha="left" if left else "right",
+                )
+                note.set_in_layout(False)

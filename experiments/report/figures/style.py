@@ -27,7 +27,7 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.1,
     "legend.frameon": False,
     "figure.dpi": 100,
-    "savefig.dpi": 160,
+    "savefig.dpi": 140,
     "pdf.fonttype": 42,
     "svg.hashsalt": "denograd",
 }
@@ -77,11 +77,21 @@ def percent_axis(axes: Axes, values: Iterable[float], which: str = "y") -> float
     lowest = -(10.0 ** np.ceil(np.log10(-np.quantile(shown, 0.02))))
     getattr(axes, f"set_{which}scale")("symlog", linthresh=LINEAR, linscale=1.5)
     decades = list(range(2, round(np.log10(-lowest)) + 1))
-    ticks = [-(10.0**d) for d in decades[:: 1 if len(decades) < 4 else 2]] + [0.0, LINEAR]
+    step = 1 if len(decades) < 4 else 2 if which == "y" else len(decades)
+    ticks = [*dict.fromkeys([lowest, *(-(10.0**d) for d in decades[::step])]), 0.0, LINEAR]
     axis.set_ticks(ticks, [_short(tick) for tick in ticks])
     axes.minorticks_off()
     setter(lowest, 1.6 * LINEAR if top > LINEAR else top)
     return lowest
+
+
+def far_end(values: np.ndarray) -> float:
+    """Where an axis of a measure ends whose largest values lie far beyond the others; infinite where none do."""
+    shown = values[np.isfinite(values)]
+    if not len(shown):
+        return np.inf
+    usual = float(np.quantile(shown, 0.95))
+    return 1.3 * usual if 0 < 3 * usual < shown.max() else np.inf
 
 
 def percent_text(value: float) -> str:
@@ -90,7 +100,9 @@ def percent_text(value: float) -> str:
 
 
 def _short(tick: float) -> str:
-    text = f"{tick:.0f}" if abs(tick) < 10_000 else f"{tick / 1000:,.0f}k"
+    text = f"{tick:.0f}"
+    if abs(tick) >= 10_000:
+        text = f"{tick / 1e6:.0f}M" if abs(tick) >= 1e6 else f"{tick / 1000:.0f}k"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

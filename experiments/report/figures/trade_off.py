@@ -54,7 +54,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
     at_x, at_y = np.maximum(x, low_x), np.maximum(y, low_y)
     for i, below in enumerate(_beneath(at_x, at_y)):
         title, colour, marker, *_ = panel.points[i]
-        size = (6 if marker not in "x+" else 7) + 4 * below
+        size = (6 if marker not in "x+" else 7) + 3.5 * below
         axes.plot(
             at_x[i],
             at_y[i],
@@ -63,14 +63,21 @@ def _panel(axes: Axes, panel: Panel) -> None:
             ms=size,
             mfc="none" if below else colour,
             ls="",
-            label=title,
             clip_on=False,
             zorder=3 - 0.1 * below,
         )
+        axes.plot([], [], marker=marker, color=colour, ms=6, ls="", label=title)
         if at_x[i] > x[i] or at_y[i] > y[i]:
             beyond = percent_text(y[i]) if at_y[i] > y[i] else percent_text(x[i])
+            left = at_x[i] < axes.get_xlim()[1] * 0.6
             note = axes.annotate(
-                beyond, (at_x[i], at_y[i]), (4, 2), textcoords="offset points", fontsize=5.5, color=colour
+                beyond,
+                (at_x[i], at_y[i]),
+                (5 if left else -5, 3),
+                textcoords="offset points",
+                fontsize=5.5,
+                color=colour,
+                ha="left" if left else "right",
             )
             note.set_in_layout(False)
     axes.set_xlabel(panel.label)

@@ -13,12 +13,17 @@ import pandas as pd
 from experiments.report.forms.table import Grid, Table
 from experiments.store.files import writing
 
+LEGEND = (
+    "Best bold, second underlined, where the lead is larger than the spread of repetitions (±); rows in italics are "
+    "not ranked."
+)
 
-def markdown(table: Table) -> str:
+
+def markdown(table: Table, number: str = "") -> str:
     """A table in the Markdown of code hosts."""
     wrap = {"": "{}", "best": "**{}**", "second": "<ins>{}</ins>"}
     lines = [
-        "| " + " | ".join(map(md_escape, [table.corner, *(c.title for c in table.columns)])) + " |",
+        "| " + " | ".join(map(md_escape, [table.corner, *(c.head for c in table.columns)])) + " |",
         "|:--" + "|--:" * len(table.columns) + "|",
     ]
     marks = table.marks
@@ -31,8 +36,8 @@ def markdown(table: Table) -> str:
             for i in range(len(table.columns))
         ]
         lines.append("| " + " | ".join([name, *entries]) + " |")
-    lines += ["", f"{md_escape(table.caption)}"]
-    legend = ["Best bold, second underlined; controls in italics are not ranked."] if any(marks) else []
+    lines += ["", md_escape(_numbered(number, table.caption))]
+    legend = [LEGEND] if any(marks) else []
     return "\n".join(lines) + "".join(f"  \n{md_escape(line)}" for line in legend + table.below()) + "\n"
 
 
@@ -48,7 +53,7 @@ def latex(table: Table) -> str:
         rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        " & ".join(tex_escape(t) for t in [table.corner, *(c.title for c in table.columns)]) + r" \\",
+        " & ".join(tex_escape(t) for t in [table.corner, *(c.head for c in table.columns)]) + r" \\",
         r"\midrule",
     ]
     ruled = False
@@ -87,10 +92,12 @@ def csv(table: Table) -> str:
 # ------------------------------------------------------------------------------------- tables of texts
 
 
-def grid_markdown(grid: Grid) -> str:
+def grid_markdown(grid: Grid, number: str = "") -> str:
     lines = ["| " + " | ".join(map(md_escape, grid.header)) + " |", "|" + ":--|" * len(grid.header)]
     lines += ["| " + " | ".join(map(md_escape, row)) + " |" for row in grid.rows]
-    return "\n".join([*lines, "", "  \n".join(map(md_escape, (grid.caption, *grid.notes)))])
+    return "\n".join(
+        [*lines, "", "  \n".join(map(md_escape, (_numbered(number, grid.caption), *grid.notes)))]
+    )
 
 
 def grid_csv(grid: Grid) -> str:
@@ -140,6 +147,10 @@ def write(tables: Iterable[Table | Grid], folder: Path, suffixes: Iterable[str] 
                 path.write_text(text, encoding="utf-8")
             paths.append(path)
     return paths
+
+
+def _numbered(number: str, caption: str) -> str:
+    return f"{number}. {caption}" if number else caption
 
 
 def md_escape(text: str) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 Mark = Literal["", "best", "second"]
 Part = Literal["value", "spread", "count", "expected"]
 
-MISSING, UNDEFINED = "–", "n/d"
+MISSING = "–"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Column:
         What the numbers mean.
     weight : int
         The greater, the sooner it is shown where not all columns fit.
+    under : str
+        What must be seen with the title, such as the baseline's R2.
     """
 
     title: str
@@ -38,6 +40,12 @@ class Column:
     decimals: int = 3
     hint: str = ""
     weight: int = 0
+    under: str = ""
+
+    @property
+    def head(self) -> str:
+        """Title and what stands under it, in one line."""
+        return f"{self.title} ({self.under})" if self.under else self.title
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class Table:
         Printed below the table.
     corner : str
         Title of the rows.
+    title : str
+        Its name among tables of which one is shown at a time.
     """
 
     name: str
@@ -90,6 +100,7 @@ class Table:
     why: dict[tuple[Hashable, int], str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     corner: str = "method"
+    title: str = ""
 
     @cached_property
     def rows(self) -> list[Hashable]:
@@ -104,7 +115,10 @@ class Table:
 
     @cached_property
     def marks(self) -> list[dict[Hashable, Mark]]:
-        """Per column, best and second of the complete, ranked rows; rows that print the same share a mark."""
+        """Per column, best and second of the complete, ranked rows; rows that print the same share a mark.
+
+        None where the lead over the next is within the spread of repetitions.
+        """
         return [self._marks(i, column) for i, column in enumerate(self.columns)]
 
     def _marks(self, number: int, column: Column) -> dict[Hashable, Mark]:
@@ -116,12 +130,27 @@ class Table:
             if row not in self.controls and math.isfinite(value) and not self.incomplete(row, number):
                 shown[row] = float(f"{value:.{column.decimals}f}")
         order = sorted(set(shown.values()), reverse=column.better == "high")
-        if len(shown) < 2 or len(order) < 2:
+        if len(order) < 2:
             return {}
-        marks: dict[Hashable, Mark] = {row: "best" for row, value in shown.items() if value == order[0]}
-        if len(marks) == 1:
-            marks |= {row: "second" for row, value in shown.items() if value == order[1]}
+        marks: dict[Hashable, Mark] = {}
+        names: tuple[Mark, Mark] = ("best", "second")
+        for mark, value, behind in zip(names, order, [*order[1:], None], strict=False):
+            holders = [row for row, number in shown.items() if number == value]
+            rivals = [row for row, number in shown.items() if number == behind]
+            if any(self._within_spread(a, b, number) for a in holders for b in rivals):
+                break
+            marks |= dict.fromkeys(holders, mark)
+            if len(holders) > 1:
+                break
         return marks
+
+    def _within_spread(self, row: Hashable, rival: Hashable, number: int) -> bool:
+        """Whether two values differ by no more than repetitions of either do; unknown spreads decide nothing."""
+        spreads = [self.at("spread", r, number) for r in (row, rival)]
+        known = [spread for spread in spreads if math.isfinite(spread)]
+        return bool(known) and abs(self.at("value", row, number) - self.at("value", rival, number)) <= max(
+            known
+        )
 
     def entry(self, row: Hashable, number: int) -> str:
         """The text of a cell, without its mark."""
@@ -133,8 +162,7 @@ class Table:
         if self.incomplete(row, number):
             counts = f" ({self.at('count', row, number):.0f}/{self.at('expected', row, number):.0f})"
         if not math.isfinite(value):
-            undefined = self.at("count", row, number) > 0 and not counts
-            return (UNDEFINED if undefined else MISSING) + (after or counts)
+            return MISSING + (after or counts)
         text = number_text(value, column.decimals)
         spread = self.at("spread", row, number)
         if math.isfinite(spread):
@@ -149,6 +177,8 @@ class Table:
 
     def incomplete(self, row: Hashable, number: int) -> bool:
         """Whether fewer numbers are behind a value than behind others of its column."""
+        if self.count is None:
+            return False
         return self.at("count", row, number) < self.at("expected", row, number)
 
     def at(self, part: Part, row: Hashable, number: int) -> float:
@@ -175,6 +205,7 @@ class Grid:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: tuple[str, ...] = ()
+    title: str = ""
 
 
 def number_text(value: float, decimals: int) -> str:

@@ -31,7 +31,9 @@ def text(table: Table, *, ansi: bool = False, everything: bool = False, width: i
     for part in shown:
         lines += _lines(table, part, ansi)
     if any(table.marks[i] for part in shown for i in part):
-        lines += screen.wrapped("* best, ' second; controls below the rule are not ranked", width)
+        lines += screen.wrapped(
+            "* best, ' second, where the lead exceeds the spread; rows below the rule are not ranked", width
+        )
     for note in table.below():
         lines += screen.wrapped(note, width, hanging="    ")
     if left_out := [table.columns[i].title for part in parts[len(shown) :] for i in part]:

@@ -6,14 +6,59 @@ from experiments.report.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Grid, number_text
 from experiments.report.results import Results
-from experiments.report.verdicts import RULE, verdicts
+from experiments.report.verdicts import VERDICTS, Verdict, verdicts
+
+HEADER = [
+    *("figure", "published", "ours", "verdict", "difference", "largest part of the mean", "settings"),
+    "why",
+]
 
 
 def paper_versus_ours(everything: Results, album: Album) -> Section:
-    rows = []
-    for v in verdicts(everything):
-        difference = "" if v.difference != v.difference else f"{v.difference:+.2f}"
-        ours = "–" if v.ours != v.ours else number_text(v.ours, 2)
-        rows.append([v.what, v.published, ours, difference, v.verdict, v.reason])
-    header = ["figure", "published", "ours", "difference", "verdict", "reason"]
-    return Section("Paper versus ours", [Grid("paper_versus_ours", RULE, header, rows)])
+    judged = verdicts(everything)
+    comparable = [v for v in judged if v.ours is not None]
+    title = "Paper versus ours"
+    without = _not_comparable([v for v in judged if v.ours is None])
+    if not comparable:
+        return Section(title, ["None of the paper's figures is about what this campaign holds."])
+    grid = Grid(
+        "paper_versus_ours",
+        "Everything under the protocol paper; ± is the standard deviation over seeds. Imp% is a mean over the "
+        f"{_group(everything)}.",
+        HEADER,
+        [_row(v) for v in comparable],
+        notes=(*(f"{name}: {rule}." for name, rule in VERDICTS.items()), *without),
+    )
+    return Section(title, [grid])
+
+
+def _group(everything: Results) -> str:
+    """The regressors under the paper's protocol."""
+    return everything.where(protocol="paper").group() or "published regressors"
+
+
+def _row(v: Verdict) -> list[str]:
+    assert v.ours is not None
+    ours = number_text(v.ours.value, 2)
+    if v.ours.spread == v.ours.spread:
+        ours += f" ± {number_text(v.ours.spread, 2)}"
+    if n := len(v.ours.by_seed):
+        ours += f" ({n} seed{'s' * (n != 1)})"
+    return [
+        v.what,
+        v.published,
+        ours,
+        v.verdict,
+        f"{v.difference:+.2f}",
+        v.ours.largest or "–",
+        v.settings or "–",
+        v.reason,
+    ]
+
+
+def _not_comparable(judged: list[Verdict]) -> list[str]:
+    """One line a reason."""
+    return [
+        f"Not comparable ({reason}): {'; '.join(v.what for v in judged if v.reason == reason)}."
+        for reason in dict.fromkeys(v.reason for v in judged)
+    ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from experiments.report import statistics
 from experiments.report.album import Album
 from experiments.report.figures import ranks, spread, trade_off
 from experiments.report.forms.document import Content, Folded, Picture, Section
-from experiments.report.forms.table import Table
+from experiments.report.forms.table import Column, Grid, Table, number_text
 from experiments.report.measures import IMP, OF_DATA, RANKED
 from experiments.report.methods import BY_NAME
-from experiments.report.ranking import Ranking, pairs_table, rank_table, rankings
+from experiments.report.ranking import Ranking, against_table, pairs_table, rank_table, rankings
 from experiments.report.results import Condition, Results
 from experiments.report.tables import (
     column_of,
@@ -23,6 +24,9 @@ from experiments.report.tables import (
     numbers,
     setting_table,
 )
+
+DECIDES = 0.5
+"""Share of a mean's absolute parts above which one regressor decides it."""
 
 HIGHLIGHT = "denograd_fixed"
 """The method that the study is about: bold in the diagrams of ranks."""
@@ -35,17 +39,36 @@ def protocol(part: Results, album: Album) -> Section:
     measured = [measure for measure in OF_DATA if part.denoise[measure.name].notna().any()]
     inline = [dataset_table(part, measure) for measure in measured if measure.inline]
     more = [dataset_table(part, measure) for measure in measured if not measure.inline]
+    others = dataset_table(part, IMP, others=True)
+    more = [*([others] if others.value.notna().any(axis=None) else []), *more]
     inline = [*by_dataset, *inline, *([variants(part)] if condition.protocol == "deployable" else [])]
     settings = [part.at(setting) for setting in part.settings]
     single = [table(one) for one in settings for table in (setting_table, errors_table)]
     pairs = [table for r in found if (table := pairs_table(r, condition))]
-    parts: list[Content] = [rank_table(found, condition), *_rank_figure(found, condition, album)]
-    parts += [table for table in inline if table.columns]
+    against = [table for r in found if (table := against_table(r, condition, HIGHLIGHT))]
+    ranked = rank_table(found, condition)
+    parts: list[Content] = [ranked] if ranked.columns else [*ranked.notes]
+    parts += _rank_figure(found, condition, album)
+    shown = [table for table in against if table.name == condition.stem(f"against_{IMP.name}")]
+    parts += shown
+    inline, more = ([table for table in tables if table.columns] for tables in (inline, more))
+    if inline or more:
+        parts.append(Folded("By dataset", [*inline, *more], shown=len(inline)))
     parts += _figures(part, condition, album)
-    for title, folded in (("By dataset", single), ("More metrics", more), ("Pairs of methods", pairs)):
-        if shown := [table for table in folded if table.columns]:
-            parts.append(Folded(title, shown))
-    return Section(f"Protocol {condition.protocol}: {condition.level}", parts)
+    apart = [table for table in (one_regressor_decides(part), on_what_they_have(part)) if table is not None]
+    tests = [*(table for table in against if table not in shown), *pairs]
+    folds: tuple[tuple[str, Sequence[Table | Grid]], ...]
+    folds = (
+        ("By dataset", single),
+        ("More metrics", more),
+        ("Means and gaps", apart),
+        ("Tests of pairs", tests),
+    )
+    for title, folded in folds:
+        if kept := [table for table in folded if isinstance(table, Grid) or table.columns]:
+            parts.append(Folded(title, kept))
+    title, choice = f"Protocol {condition.protocol}: {condition.level}", (condition.protocol, condition.level)
+    return Section(title, parts, choice)
 
 
 def variants(part: Results) -> Table:
@@ -60,6 +83,69 @@ def variants(part: Results) -> Table:
         name=condition.stem("variants"),
         caption="Imp % by form of the test features, mean over datasets and regressors, always against noisy train "
         f"and noisy test; {condition}",
+    )
+
+
+def one_regressor_decides(part: Results) -> Grid | None:
+    """Means over regressors to which one of them gives the largest part, with that one apart."""
+    rows = []
+    taking_part = part.headline[part.headline["takes_part"]]
+    means = taking_part.groupby(["row", "dataset", "regressor"])["imp"].mean().unstack()
+    for (row, dataset), values in means.iterrows():
+        values = values.dropna()
+        size = values.abs()
+        if part.rows[row].ranked and len(values) > 2 and size.max() > DECIDES * size.sum():
+            name = size.idxmax()
+            of = [float(v) for v in (values.mean(), values[name], values.drop(name).mean())]
+            mean, own, others = (number_text(value, IMP.decimals) for value in of)
+            rows.append([str(part.rows[row]), str(dataset), mean, str(name), own, others])
+    if not rows:
+        return None
+    caption = (
+        "Where one regressor gives more than half of a mean (of the sum of absolute Imp%): that one, and the mean "
+        f"without it; {part.conditions[0]}"
+    )
+    header = ["method", "dataset", "mean Imp %", "regressor", "its Imp %", "mean of the others"]
+    name = part.conditions[0].stem("one_regressor")
+    return Grid(name, caption, header, rows, title="means that one regressor decides")
+
+
+def on_what_they_have(part: Results) -> Table | None:
+    """Rows with fewer numbers than others, compared on what they have."""
+    keys = ["dataset", "regressor", "repetition"]
+    scored = part.headline[part.headline["takes_part"]]
+    everything = len(scored[keys].drop_duplicates())
+    published = set(part.published.values())
+    values = {}
+    for row, mine in scored.groupby("row"):
+        places = mine[keys].drop_duplicates()
+        if len(places) == everything or not part.rows[row].ranked:
+            continue
+        same = scored.merge(places, on=keys)
+        n = same.groupby("row").size()
+        medians = same.groupby(["row", "dataset"])["imp"].mean().groupby("row").median()
+        rivals = medians[[r for r in medians.index if r != row and r in published and n[r] == len(places)]]
+        place = float((rivals > medians[row]).sum() + 1)
+        numbers = [len(places), medians[row], rivals.median(), rivals.max(), place, len(rivals) + 1]
+        values[part.rows[row]] = [float(number) for number in numbers]
+    if not values:
+        return None
+    titles = {
+        "numbers": 0,
+        "median Imp %": 1,
+        "published: median": 1,
+        "published: best": 1,
+        "place": 0,
+        "of": 0,
+    }
+    return Table(
+        name=part.conditions[0].stem("on_what_they_have"),
+        caption=f"Methods that lack some of the {everything} numbers (dataset, regressor, repetition), beside the "
+        "published methods on the same numbers: medians over datasets of means over regressors; "
+        f"{part.conditions[0]}",
+        columns=[Column(title, "", decimals) for title, decimals in titles.items()],
+        title="methods that lack numbers, on what they have",
+        value=pd.DataFrame([*values.values()], index=pd.Index([*values], dtype=object), columns=[*titles]),
     )
 
 

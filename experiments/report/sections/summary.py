@@ -1,16 +1,16 @@
-"""What the campaign holds, every method under every condition, and the two protocols beside each other."""
+"""What the campaign holds, every method under every condition, and what can be said of it."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from experiments.report.album import Album
+from experiments.report.findings import findings
 from experiments.report.forms.document import Section
-from experiments.report.forms.table import Table
+from experiments.report.forms.table import Table, listed
 from experiments.report.measures import IMP, RECOVERY
-from experiments.report.methods import BY_NAME
 from experiments.report.results import Condition, Results
-from experiments.report.tables import column_of, method_table, numbers
+from experiments.report.tables import absent_regressors, column_of, method_table, numbers
 
 
 def summary(everything: Results, album: Album) -> Section:
@@ -19,54 +19,85 @@ def summary(everything: Results, album: Album) -> Section:
     counted = ", ".join(
         f"{states[state]:,} {state}" for state in ("ok", "skipped", "failed", "timeout") if state in states
     )
-    regressors = sorted(set(everything.score["regressor"].dropna()))
-    sigmas = ", ".join(f"{sigma:g}" for sigma in sorted(denoise["sigma"].unique()))
-    hours = cells["cell_s"].sum() / 3600
+    datasets = everything.score["dataset"].unique() if denoise.empty else denoise["dataset"].unique()
+    rows = everything.present()
     text = (
-        f"{len(cells):,} cells ({counted}): {denoise['dataset'].nunique()} datasets "
-        f"({', '.join(sorted(denoise['dataset'].unique()))}), {denoise['row'].nunique()} methods, "
-        f"{len(regressors)} regressors ({', '.join(regressors)}), sigma {sigmas}, "
-        f"{int(denoise['repetition'].nunique())} repetitions at most; {hours:.2f} hours of computing. "
-        "Identity and constant are controls: what doing nothing, and erasing everything, would score."
+        f"{len(cells):,} cells ({counted}): {_number(len(datasets), 'dataset')} ({', '.join(sorted(datasets))}); "
+        f"{_number(len(rows), 'method')}; regressors: {listed(everything.score['regressor'])}; sigma "
+        f"{listed(cells['sigma'])}; {_number(int(cells['repetition'].nunique()), 'repetition')} at most; "
+        f"{cells['cell_s'].sum() / 3600:.2f} hours of computing."
     )
-    return Section("Summary", [text, overview(everything), *contrast(everything), *everything.notes])
+    missing = lacking(everything)
+    said = [*findings(everything), *absent_regressors(everything), *everything.notes]
+    table = overview(everything)
+    return Section("Summary", [text, *missing, *([table] if table.columns else []), *said])
+
+
+def lacking(everything: Results) -> list[str]:
+    """What a comparison needs and the campaign does not have."""
+    said = []
+    cells = everything.cells
+    rows = [everything.rows[row] for row in everything.present()]
+    if not any(row.ranked for row in rows):
+        said.append("There are only controls here, and no method to compare with them.")
+    finished = cells[(cells["status"] == "ok") & (cells["stage"] == "score")]
+    if finished.empty:
+        said.append("No regressor has a finished cell: there is no Imp% yet, only what happened to the data.")
+    elif everything.headline.empty:
+        said.append(
+            "There is no Imp%: it compares with identity, of which no score is finished on the same regressor."
+        )
+    if not (cells["stage"] == "denoise").any():
+        said.append(
+            "There are no cells of the refined data here: no distances and no recovery, scores alone."
+        )
+    return said
 
 
 def overview(everything: Results) -> Table:
     """Every method under every noise, level and protocol: medians over the datasets of Imp% and of recovery."""
     long, columns = [], []
+    of_column: dict[Condition, list[str]] = {}
     for measure in (IMP, RECOVERY):
         for condition in everything.conditions:
-            part = everything.under(condition)
-            if measure is IMP:
-                found = part.improvements("dataset")[["dataset", "row", "value", "noisy", "meaningless"]]
-            else:
-                fine = part.denoise[part.denoise[measure.name].notna()]
-                grouped = fine.groupby(["dataset", "row"])
-                found = grouped.agg(
-                    value=(measure.name, "mean"), meaningless=("meaningless", "max")
-                ).reset_index()
-                found["noisy"] = False
+            found = _by_dataset(everything.under(condition), measure is IMP)
             over = found.groupby("row").agg(
-                median=("value", "median"),
-                size=("value", "size"),
+                value=("value", "median"),
+                n=("n", "sum"),
                 noisy=("noisy", "max"),
                 meaningless=("meaningless", "max"),
             )
             if len(over):
                 key = condition.stem(measure.name)
+                of_column.setdefault(condition, []).append(key)
                 columns.append((key, column_of(measure, f"{measure.title} {_short(condition)}")))
                 over = over.reset_index()
-                long.append(numbers(over, key, over["median"], over["size"]))
+                long.append(numbers(over, key, over["value"], over["n"]))
     return method_table(
         everything,
         long,
         columns,
         name="overview",
-        caption="Medians over the datasets. Imp %: how much smaller the error of the regressors is, mean over them; "
-        "recovery %: share of the injected squared error that was removed. Level of the noise in standard deviations",
+        caption="Medians over the datasets. Imp %: how much smaller the squared error of the regressors is, mean over "
+        f"those that take part ({everything.group() or 'none'}); recovery %: share of the injected squared error that "
+        "was removed. A number of fewer datasets or regressors than others of its column says of how many, and takes "
+        "no part in the marks. Level of the noise in standard deviations.",
         score=everything.score[everything.score["headline"]],
+        columns_of=lambda cell: of_column.get(Condition(cell.noise, cell.sigma, cell.protocol), ()),
     )
+
+
+def _by_dataset(part: Results, of_regressors: bool) -> pd.DataFrame:
+    """Per dataset and row a value, how many regressors are behind it, and its tags."""
+    if of_regressors:
+        found = part.improvements("dataset")
+        taking_part = part.headline[part.headline["takes_part"]]
+        n = taking_part.groupby(["dataset", "row"])["regressor"].nunique().rename("regressors").reset_index()
+        return found.merge(n, on=["dataset", "row"]).drop(columns="n").rename(columns={"regressors": "n"})
+    fine = part.denoise[part.denoise[RECOVERY.name].notna()]
+    grouped = fine.groupby(["dataset", "row"])
+    found = grouped.agg(value=(RECOVERY.name, "mean"), meaningless=("meaningless", "max")).reset_index()
+    return found.assign(noisy=False, n=1)
 
 
 def _short(condition: Condition) -> str:
@@ -76,43 +107,5 @@ def _short(condition: Condition) -> str:
     return f"{condition.protocol}, {kind}{condition.sigma:g}"
 
 
-def contrast(everything: Results) -> list[str]:
-    """Sentences on ``paper`` against ``deployable``, as far as the cells allow them."""
-    out = []
-    for noise, sigma in dict.fromkeys((c.noise, c.sigma) for c in everything.conditions):
-        paper, deployable = (
-            _headlines(everything.under(Condition(noise, sigma, p))) for p in ("paper", "deployable")
-        )
-        both = paper.index.intersection(deployable.index)
-        if not len(both):
-            continue
-        paper, deployable = paper.loc[both], deployable.loc[both]
-        where = "without injected noise" if noise == "none" else f"at sigma {sigma:g} ({noise})"
-        text = f"On the same {len(both)} dataset{'s' * (len(both) != 1)} {where}: "
-        clauses = []
-        for name in ("denograd_fixed", "kalman", "constant"):
-            if all(name in side and side[name].notna().all() for side in (paper, deployable)):
-                gained = int((deployable[name] > 0).sum())
-                title = "the constant map" if name == "constant" else BY_NAME[name].title
-                clauses.append(
-                    f"{title} has a mean Imp% of {paper[name].mean():.1f} under paper and "
-                    f"{deployable[name].mean():.1f} under deployable, where it gains on {gained} of {len(both)}"
-                )
-        if not clauses:
-            continue
-        text += "; ".join(clauses) + "."
-        if "constant" in paper and (erased := paper["constant"].mean()) > 95:
-            text += (
-                f" A map that erases all information scores {erased:.1f} under paper, so an Imp% under paper says how "
-                "predictable the denoised data are, not that anything true was learnt."
-            )
-        out.append(text)
-    return out
-
-
-def _headlines(part: Results) -> pd.DataFrame:
-    """Imp% (mean over regressors and repetitions), datasets x names of methods."""
-    rows = {row: name for name in part.methods if (row := part.row_of(name)) is not None}
-    found = part.improvements("dataset")
-    value = found[found["row"].isin(rows)].set_index(["dataset", "row"])["value"].unstack()
-    return value.rename(columns=rows)
+def _number(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import fake
-from experiments.report import Row, results
+from experiments.report import Row, results_of
 from experiments.report.album import Album
 from experiments.report.figures import Refined, draw_overlay, save
 from experiments.report.figures.data import draw_correlation
@@ -101,7 +101,7 @@ def test_sensitivity_has_a_line_per_dataset_noise_and_level():
             for cell in made
             if cell.spec["denoiser"] == "denograd_fixed" and cell.spec["denoiser_params"] == {"nrr": 0.01}
         ]
-    everything = results(frame(made))
+    everything = results_of(frame(made))
     assert swept(everything) == {"denograd_fixed": ["nrr"]}
     album = Album(Path("nowhere"))
     sensitivity(everything, album)

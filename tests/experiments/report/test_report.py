@@ -6,14 +6,23 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import fake
+from experiments.base.paths import ROOT
+from experiments.report import album as album_module
 from experiments.report import command as report
-from experiments.report import results, verdicts
+from experiments.report import readme, results_of
+from experiments.report.album import Album
+from experiments.report.forms.document import markdown
+from experiments.report.forms.page import page
+from experiments.report.sections import compose
 from experiments.store import archive
 from experiments.store.cell import SCHEMA
 from experiments.store.files import Store
@@ -232,6 +241,116 @@ def test_any_part_of_a_campaign_can_be_reported(tmp_path, kept):
         assert (folder / "report.html").stat().st_size > 1000
 
 
+def test_controls_alone_are_reported_and_said_to_be_alone(tmp_path):
+    folder = write(tmp_path / "controls", small(methods=("identity", "constant")))
+    report.write_report(folder, figures=False)
+    text = (folder / "report.md").read_text()
+    assert "There are only controls here, and no method to compare with them." in text
+    assert "*Constant*" in text
+
+
+def test_a_hundred_random_prefixes_of_a_campaign_are_reported_and_say_what_is_missing():
+    """In the order in which any number of processes may finish them."""
+    cells = frame(small(datasets=("ett", "parkinsons"), sigmas=(0.0, 0.05), regressors=("ridge", "dlinear")))[
+        :200
+    ]
+    rng = np.random.default_rng(0)
+    assert len(cells) == 200
+    album = Album(None, enabled=False)
+    for n in rng.integers(1, 200, size=100):
+        part = cells.iloc[rng.permutation(200)[:n]].reset_index(drop=True)
+        sections = compose(results_of(part), album)
+        text = markdown("prefix", sections)
+        html_text = page("prefix", sections, None)
+        assert f"{n:,} cells" in text
+        assert html_text.count("<table") == html_text.count("</table>")
+        scores = part[(part["stage"] == "score") & (part["status"] == "ok")]
+        if scores.empty:
+            assert "No regressor has a finished cell" in text
+        if not (part["stage"] == "denoise").any():
+            assert "There are no cells of the refined data here" in text
+
+
+def test_the_first_line_needs_none_of_the_heavy_packages():
+    """So it is on screen before they are imported."""
+    code = (
+        "import sys\n"
+        "from experiments.report import command\n"
+        "assert not {'pandas', 'scipy', 'matplotlib', 'pyarrow'} & set(sys.modules), sorted(sys.modules)\n"
+        "command.write_report = lambda *a, **k: []\n"
+        "sys.exit(command.main(['campaign=first']))\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert shown.stderr == f"report of {Path('results') / 'first'}: reading its cells\n"
+    assert shown.returncode == 0
+
+
+def test_a_report_says_what_it_is_doing(tmp_path, capsys):
+    write(tmp_path / "made-up", small(datasets=("ett",), protocols=("paper",), sigmas=(0.0,)))
+    assert report.main([f"results_dir={tmp_path}", "campaign=made-up", "workers=1"]) == 0
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert lines[0].endswith("reading its cells")
+    assert "cells read; making the tables" in lines[1]
+    assert lines[-1] == "4 of 4 figures"
+    assert str(tmp_path / "made-up" / "report.html") in out
+
+
+def test_only_figures_whose_data_changed_are_drawn(tmp_path, monkeypatch):
+    cells = small(datasets=("ett", "nasdaq"), protocols=("paper",), sigmas=(0.0,))
+    folder = write(tmp_path / "made-up", cells)
+    drawn = []
+    real = album_module._drawn
+    monkeypatch.setattr(
+        album_module, "_drawn", lambda job, suffixes: drawn.append(job.stem.name) or real(job, suffixes)
+    )
+    report.write_report(folder)
+    first, drawn[:] = list(drawn), []
+    assert {"ranks_paper_0", "spread_paper_0"} <= set(first)
+    report.write_report(folder)
+    assert drawn == []
+    changed = [
+        replace(c, metrics={**c.metrics, "mse": 1.0}) for c in cells if c.spec.get("regressor") == "xgboost"
+    ]
+    write(folder, changed)
+    report.write_report(folder)
+    assert "convergence_paper" not in drawn
+    assert "spread_paper_0" in drawn
+    (folder / "figures" / "convergence_paper.png").write_bytes(b"torn")
+    drawn.clear()
+    report.write_report(folder)
+    assert drawn == ["convergence_paper"]
+
+
+def test_processes_draw_the_same(tmp_path):
+    folders = [
+        write(tmp_path / name, small(datasets=("ett", "nasdaq"), sigmas=(0.0, 0.05)))
+        for name in ("one", "two")
+    ]
+    for workers, folder in enumerate(folders, start=1):
+        report.write_report(folder, workers=workers)
+    one, two = ({p.name: p.read_bytes() for p in folder.glob("figures/*")} for folder in folders)
+    assert len(one) > 6
+    assert one == two
+
+
+def test_the_readme_says_what_the_cells_say():
+    text = readme.README.read_text()
+    assert text == readme.rewritten(text, results_of(archive.load(ROOT / "results" / "first"))), (
+        "README.md is not what the cells say: run 'make report'"
+    )
+
+
+def test_a_readme_without_markers_is_refused(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("# Mine\n")
+    with pytest.raises(readme.NoMarkers, match="overview"):
+        readme.rewrite(results_of(frame(small())), path)
+    assert path.read_text() == "# Mine\n"
+
+
 # --------------------------------------------------------------------------------------- what is refused
 
 
@@ -277,95 +396,6 @@ def test_help_and_a_campaign_without_cells(capsys, tmp_path):
     (tmp_path / "empty").mkdir()
     assert report.main([f"results_dir={tmp_path}", "campaign=empty"]) == 1
     assert "holds no cells that can be read" in capsys.readouterr().err
-
-
-# --------------------------------------------------------------------------------------- paper versus ours
-
-
-def judged(entry, value=None, **options):
-    cells = small(**({"datasets": DATASETS, "protocols": ("paper",), "sigmas": (entry["sigma"],)} | options))
-    if value is not None:
-        cells = [
-            replace(
-                c,
-                metrics={
-                    **c.metrics,
-                    "mse": (0.3 if c.spec["regressor"] == "ridge" else 0.4) * (1 - value / 100),
-                },
-            )
-            if c.stage == "score" and c.spec["denoiser"] == entry["method"]
-            else c
-            for c in cells
-        ]
-    (found,) = verdicts.verdicts(results(frame(cells)), [entry])
-    return found
-
-
-@pytest.mark.parametrize(
-    ("value", "verdict"),
-    [(97.0, "reproduced"), (96.0, "reproduced"), (95.5, "same order"), (60.0, "not reproduced")],
-)
-def test_a_published_improvement(value, verdict):
-    entry = {
-        "id": "x",
-        "what": "Imp%",
-        "kind": "imp",
-        "dataset": "microsoft_stock",
-        "method": "denograd_fixed",
-        "sigma": 0.0,
-        "published": 97.6,
-        "tolerance": 2.0,
-    }
-    found = judged(entry, value)
-    assert found.ours == pytest.approx(value)
-    assert found.verdict == verdict
-    assert "regressors ridge, xgboost; capped run" in found.reason
-
-
-def test_a_dataset_that_is_not_there_is_not_comparable():
-    entry = {
-        "id": "x",
-        "what": "Imp%",
-        "kind": "imp",
-        "dataset": "ecl",
-        "method": "denograd_fixed",
-        "sigma": 0.0,
-        "published": 98.4,
-        "tolerance": 2.0,
-    }
-    found = judged(entry, datasets=("ett", "ecl_excerpt"))
-    assert found.verdict == "not comparable"
-    assert found.reason == "ecl is not in the campaign (ecl_excerpt is another set)"
-
-
-def test_ranks_need_enough_datasets_of_the_paper():
-    entry = {
-        "id": "x",
-        "what": "rank",
-        "kind": "rank",
-        "metric": "imp",
-        "method": "kalman",
-        "sigma": 0.0,
-        "published": 1.0,
-        "tolerance": 0.5,
-        "order": "best",
-    }
-    assert judged(entry, 99.0).verdict == "reproduced"
-    few = judged(entry, 99.0, datasets=("ett", "wth", "nasdaq"))
-    assert few.verdict == "not comparable"
-    assert (
-        judged({**entry, "published": 3.0}, 99.0).verdict == "same order"
-    )  # the place holds, the number does not
-    assert judged(entry, -50.0).verdict == "not reproduced"
-
-
-def test_every_published_figure_has_a_verdict_or_a_reason():
-    entries = verdicts.load_published()
-    assert len(entries) == 16
-    found = verdicts.verdicts(results(frame(small(datasets=DATASETS))))
-    assert {v.id for v in found} == {entry["id"] for entry in entries}
-    assert all(v.reason for v in found)
-    assert {v.verdict for v in found} <= {"reproduced", "same order", "not reproduced", "not comparable"}
 
 
 # --------------------------------------------------------------------------------------- in a browser

@@ -105,6 +105,26 @@ def test_bayesian_probabilities_of_clear_cases():
     assert better["a better"].item() > 0.99
 
 
+def test_demsars_comparison_with_a_control():
+    """Demsar (2006), 3.2.2: C4.5 against the others; z of m+cf is (3.143 - 1.964) / 0.488 = 2.416, p = 0.016."""
+    found = statistics.against_control(statistics.friedman(DEMSAR, "high", correct_ties=False), "C4.5")
+    z, p = found.loc["C4.5+m+cf", ["z", "p"]]
+    assert abs(z) == pytest.approx(2.416, abs=0.002)
+    assert p == pytest.approx(0.016, abs=0.0005)
+    assert found.loc["C4.5+m", "p"] == pytest.approx(0.019, abs=0.0005)
+    np.testing.assert_allclose(found["p_holm"], multipletests(found["p"], method="holm")[1])
+    assert found.loc["C4.5+m+cf", "difference"] < 0  # C4.5 is behind
+
+
+def test_the_least_difference_is_the_one_that_is_just_rejected():
+    k, n = 8, 8
+    least = statistics.least_difference(k, n)
+    for difference, rejected in ((least + 0.01, True), (least - 0.01, False)):
+        mean = pd.Series({"a": 1.0, "b": 1.0 + difference, **dict.fromkeys("cdefgh", 1.0)})
+        made_up = statistics.Friedman(mean, n, 0.0, 1.0, 0.0, 1.0)
+        assert (statistics.against_control(made_up, "a").loc["b", "p_holm"] < statistics.ALPHA) == rejected
+
+
 def test_groups_are_the_maximal_runs_within_the_critical_difference():
     mean = pd.Series({"a": 1.0, "b": 1.8, "c": 2.5, "d": 4.7})
     made_up = statistics.Friedman(mean, 10, 0.0, 1.0, 0.0, 1.0)

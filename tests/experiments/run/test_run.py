@@ -17,7 +17,7 @@ from experiments.base.paths import CONF
 from experiments.config.schema import as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.data.task import used_rows
-from experiments.report import results
+from experiments.report import results_of
 from experiments.run import outcome
 from experiments.run.bench import Bench
 from experiments.run.command import main
@@ -51,7 +51,7 @@ def call(tmp_path, *arguments):
 def test_constant_scores_a_hundred_and_identity_nothing_under_paper(tmp_path, dataset):
     cells = execute(run_of(tmp_path, f"dataset={dataset}", *CHEAP))
     assert failures(cells) == []
-    score = results(frame(cells)).score
+    score = results_of(frame(cells)).score
     paper = score[score.protocol == "paper"].set_index("denoiser")["imp"]
     assert np.abs(paper["constant"] - 100).max() < 0.1
     assert np.abs(paper["identity"]).max() == 0
@@ -70,7 +70,7 @@ def test_the_main_job_on_real_files(tmp_path, dataset):
         for protocol in ("paper", "deployable")
         for denoiser in ("identity", "constant", "pca", "denograd_fixed")
     }
-    score = results(frame(cells)).score
+    score = results_of(frame(cells)).score
     paper = score[score.protocol == "paper"].set_index("denoiser")["imp"]
     assert np.abs(paper["constant"] - 100).max() < 0.1
     assert np.abs(paper["identity"]).max() == 0

@@ -1,0 +1,255 @@
+"""Sentences on a campaign, each computed from cells: it says what they say, or it is not there.
+
+Medians and ranks carry them; a mean over datasets of a figure without a bound says little.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from experiments.report import published, statistics
+from experiments.report.forms.table import number_text
+from experiments.report.measures import BY_NAME as MEASURES
+from experiments.report.measures import IMP, RECOVERY
+from experiments.report.methods import BY_NAME
+from experiments.report.ranking import Ranking, ranking
+from experiments.report.results import NOUNS, Condition, Results
+from experiments.report.verdicts import VERDICTS, verdicts
+
+OURS = "denograd_fixed"
+"""The method that the study is about."""
+
+ERASED = 95.0
+"""Median Imp% from which on the constant map makes its point."""
+
+FEW_SEEDS = 3
+
+
+def findings(everything: Results) -> list[str]:
+    """What can be said of a campaign, the paper's protocol first."""
+    found: list[str] = []
+    for condition in everything.conditions:
+        part = everything.under(condition)
+        if condition.protocol == "paper" and condition.noise == "none":
+            found += _ranks(part)
+            found += _one_regressor(part)
+    found += _verdicts(everything)
+    found += _protocols(everything)
+    for condition in everything.conditions:
+        if condition.protocol == "deployable":
+            found += _gains(everything.under(condition))
+    for condition in everything.conditions:
+        if condition.noise != "none":
+            found += _recovered(everything.under(condition))
+    if found:
+        found += _limits(everything)
+    return found
+
+
+# ------------------------------------------------------------------------------------ the paper's protocol
+
+
+def _ranks(part: Results) -> Iterator[str]:
+    """The place of DenoGrad by Imp%, SWD and rho, beside the published ranks."""
+    title = BY_NAME[OURS].title
+    said = []
+    for name in published_ranks():
+        found = ranking(part, MEASURES[name])
+        if found.friedman is not None and OURS in found.block and not found.missing:
+            said.append((found, _place(found)))
+    if not said:
+        return
+    datasets = {len(found.block) for found, _ in said}
+    over = f"{min(datasets)} to {max(datasets)}" if len(datasets) > 1 else f"{min(datasets)}"
+    places = ", ".join(
+        f"{place} by {found.measure.title} (average rank {found.ranks[OURS]:.2f}, published "
+        f"{published_ranks()[found.measure.name]:.2f})"
+        for found, place in said
+    )
+    yield (
+        f"Under the paper's own protocol, {part.conditions[0].level}, {title} comes, of the eight methods, {places}, "
+        f"over {over} datasets."
+    )
+    for found, _ in said:
+        yield _told_apart(found)
+
+
+def published_ranks() -> dict[str, float]:
+    """DenoGrad's published average ranks, by measure."""
+    figures = published.load().figures
+    return {f["metric"]: f["published"] for f in figures if f["kind"] == "rank" and f["method"] == OURS}
+
+
+def _place(found: Ranking) -> str:
+    place = int((found.ranks < found.ranks[OURS] - 1e-9).sum()) + 1
+    return ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "last")[place - 1]
+
+
+def _told_apart(found: Ranking) -> str:
+    """Which methods the test tells apart from DenoGrad."""
+    assert found.friedman is not None
+    control = statistics.against_control(found.friedman, OURS)
+    sure = control[control["p_holm"] < statistics.ALPHA]
+    sides = {
+        "ahead of": [BY_NAME[name].title for name in sure.index[sure["difference"] > 0]],
+        "behind": [BY_NAME[name].title for name in sure.index[sure["difference"] < 0]],
+    }
+    told = " and ".join(f"{side} {', '.join(names)}" for side, names in sides.items() if names)
+    test, title = f"By {found.measure.title} a test on average ranks (Holm)", BY_NAME[OURS].title
+    if not told:
+        least = statistics.least_difference(len(control) + 1, len(found.block))
+        return (
+            f"{test} cannot tell {title} from any of the {len(control)} others: that takes {least:.2f} ranks."
+        )
+    rest = len(control) - len(sure)
+    return f"{test} finds {title} {told}" + (f"; it cannot tell it from the other {rest}." if rest else ".")
+
+
+def _verdicts(everything: Results) -> Iterator[str]:
+    """How the published figures fare, those that are reproduced and those that are not by name."""
+    judged = verdicts(everything)
+    comparable = [v for v in judged if v.ours is not None]
+    if not comparable:
+        return
+    clauses = []
+    for name in VERDICTS:
+        mine = [v.what for v in comparable if v.verdict == name]
+        named = f" ({'; '.join(mine)})" if name != "undecided" else ""
+        clauses += [f"{len(mine)} {name}{named}"] if mine else []
+    yield f"Of {len(judged)} published figures {len(comparable)} can be set beside ours: {', '.join(clauses)}."
+
+
+def _one_regressor(part: Results) -> Iterator[str]:
+    """Means of DenoGrad whose sign hangs on one regressor."""
+    mine = part.headline[(part.headline["row"] == part.row_of(OURS)) & part.headline["takes_part"]]
+    for dataset, scores in mine.groupby("dataset"):
+        values = scores.groupby("regressor")["imp"].mean()
+        if len(values) < 3:
+            continue
+        without = (values.sum() - values) / (len(values) - 1)
+        name = (without - values.mean()).abs().idxmax()
+        if values.mean() * without[name] < 0:
+            mean, own, rest = (_percent(v) for v in (values.mean(), values[name], without[name]))
+            yield (
+                f"On {dataset} the mean Imp% of {BY_NAME[OURS].title}, {mean}, hangs on {name} ({own}): without it, it "
+                f"is {rest}."
+            )
+
+
+# -------------------------------------------------------------------------------------------- two protocols
+
+
+def _protocols(everything: Results) -> Iterator[str]:
+    """Medians of the same methods under ``paper`` and under ``deployable``."""
+    erased = False
+    for noise, sigma in dict.fromkeys((c.noise, c.sigma) for c in everything.conditions):
+        paper, deployable = (
+            by_dataset(everything.under(Condition(noise, sigma, p))) for p in ("paper", "deployable")
+        )
+        both = paper.index.intersection(deployable.index)
+        names = [
+            name
+            for name in (OURS, "kalman", "constant")
+            if all(name in side and side.loc[both, name].notna().all() for side in (paper, deployable))
+        ]
+        if not names or not len(both):
+            continue
+        medians = {
+            name: (paper.loc[both, name].median(), deployable.loc[both, name].median()) for name in names
+        }
+        level = Condition(noise, sigma, "paper").level
+        clauses = [
+            f"{BY_NAME[name].title} {_percent(medians[name][0])} under paper and {_percent(medians[name][1])} under "
+            f"deployable, where it gains on {int((deployable.loc[both, name] > 0).sum())}"
+            for name in names
+        ]
+        datasets = f"{len(both)} dataset{'s' * (len(both) != 1)}"
+        yield f"Median Imp% on the same {datasets}, {level}: {'; '.join(clauses)}."
+        if "constant" in medians and medians["constant"][0] > ERASED > medians["constant"][1] and not erased:
+            erased = True
+            yield (
+                f"A map that erases everything scores {_percent(medians['constant'][0])} under paper: an Imp% says "
+                "there how predictable the denoised data are, not that anything true was learnt."
+            )
+
+
+def by_dataset(part: Results) -> pd.DataFrame:
+    """Imp% (mean over the regressors that take part, and repetitions), datasets x names of methods."""
+    rows = {row: name for name in part.methods if (row := part.row_of(name)) is not None}
+    found = part.improvements("dataset")
+    value = found[found["row"].isin(rows)].set_index(["dataset", "row"])["value"].unstack()
+    return value.rename(columns=rows)
+
+
+def _gains(part: Results) -> Iterator[str]:
+    """Which methods help a regressor that meets an untouched target, by kind of data."""
+    kinds = dict(part.headline[["dataset", "kind"]].drop_duplicates().itertuples(index=False, name=None))
+    value = by_dataset(part)
+    for kind, noun in NOUNS.items():
+        datasets = [d for d in value.index if kinds[d] == kind]
+        mine = value.loc[datasets]
+        ranked = [name for name in mine if part.methods[name].ranked and mine[name].notna().all()]
+        if len(datasets) < 2 or len(ranked) < 2:
+            continue
+        medians = mine[ranked].median().sort_values(ascending=False, kind="stable")
+        helping = medians[medians > IMP.rope]
+        where = f"On {len(datasets)} {noun} under deployable, {part.conditions[0].level}"
+        if helping.empty:
+            yield f"{where}, none of {len(ranked)} methods has a median Imp% above {IMP.rope:g}."
+        else:
+            names = ", ".join(f"{part.methods[name].title} {_percent(v)}" for name, v in helping.items())
+            yield f"{where}, these of {len(ranked)} methods have a median Imp% above {IMP.rope:g}: {names}."
+
+
+def _recovered(part: Results) -> Iterator[str]:
+    """Which methods bring the data closer to the truth on every dataset, and what DenoGrad does to them."""
+    fine = part.denoise[(part.denoise["status"] == "ok") & part.denoise[RECOVERY.name].notna()]
+    rows = {row: name for name in part.methods if (row := part.row_of(name)) is not None}
+    value = fine[fine["row"].isin(rows)].groupby(["dataset", "row"])[RECOVERY.name].mean().unstack()
+    value = value.rename(columns=rows)
+    complete = [n for n in value if part.methods[n].ranked and value[n].notna().all()]
+    if len(value) < 2 or not complete:
+        return
+    closer = [n for n in complete if (value[n] > 0).all()]
+    if closer:
+        medians = value[closer].median().sort_values(ascending=False, kind="stable")
+        names = ", ".join(f"{part.methods[n].title} (median {_percent(v)})" for n, v in medians.items())
+        text = f"{names} bring{'s' * (len(closer) == 1)} the data closer to the truth on each of {len(value)} datasets"
+    else:
+        text = f"No method brings the data closer to the truth on each of {len(value)} datasets"
+    condition = part.conditions[0]
+    if OURS in complete and OURS not in closer:
+        text += f"; the median recovery of {BY_NAME[OURS].title} is {_percent(value[OURS].median())}"
+    yield f"{text} ({condition})."
+
+
+def _limits(everything: Results) -> Iterator[str]:
+    """What stands between these sentences and a verdict."""
+    caps = sorted(
+        {
+            f"{key.replace('_', ' ')} {value}"
+            for text in everything.denoise["caps"].dropna().unique()
+            for key, value in json.loads(text or "{}").items()
+        }
+    )
+    repeated = everything.denoise.groupby("dataset")["repetition"].nunique()
+    few = int((repeated < FEW_SEEDS).sum())
+    clauses = [f"Capped: {', '.join(caps)}."] if caps else []
+    if few:
+        clauses.append(
+            f"{few} of {len(repeated)} datasets have fewer than {FEW_SEEDS} repetitions: how much a number moves with "
+            "the seed is not known there."
+        )
+    if clauses:
+        yield " ".join(clauses)
+
+
+def _percent(value: float) -> str:
+    """A percentage in prose."""
+    if not np.isfinite(value):
+        return "–"
+    return number_text(value, 1) if abs(value) < 1000 else f"{value:,.0f}"

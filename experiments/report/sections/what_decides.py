@@ -1,0 +1,138 @@
+"""Under which settings and backbones of the published rule do which published figures appear?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from experiments.report import published
+from experiments.report.album import Album
+from experiments.report.forms.document import Content, Section
+from experiments.report.forms.table import Column, Table
+from experiments.report.measures import IMP
+from experiments.report.methods import Row
+from experiments.report.results import NOUNS, Condition, Results
+from experiments.report.tables import column_of
+from experiments.report.verdicts import FAMILY, verdicts
+
+MATCHED = {"lstm": "lstm", "xlstm": "xlstm", "cnn_lstm": "cnn_lstm", "dlinear": "dlinear", "mlp": "dnn"}
+"""Backbone to the regressor of its kind."""
+
+MATCHED_TEXT = "backbone of each regressor's own kind"
+HIGH = 90.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: a dataset, and a setting of the rule."""
+
+    dataset: str
+    row: Row
+
+    def __str__(self) -> str:
+        return f"{self.dataset}: {self.row}"
+
+
+def what_decides(everything: Results, album: Album) -> Section:
+    parts: list[Content] = []
+    for condition in everything.conditions:
+        if condition.protocol == "paper":
+            part = everything.under(condition)
+            for kind in NOUNS:
+                table = settings_table(part, condition, kind)
+                if table is not None:
+                    parts += [*_reached(table), table]
+    if parts:
+        parts[:0] = [*_appearing(everything)]
+    return Section("What decides", parts)
+
+
+def settings_table(part: Results, condition: Condition, kind: str) -> Table | None:
+    """Imp% of every published regressor by dataset, setting and backbone; None for a single setting."""
+    scored = part.headline[part.headline["published"] & (part.headline["kind"] == kind)]
+    family = {row for row in part.present() if part.rows[row].method.name in FAMILY}
+    scored = scored[scored["row"].isin(family)]
+    if scored["row"].nunique() < 2:
+        return None
+    place = {row: i for i, row in enumerate(part.rows)}
+    cells = pd.concat([_cases(scored, part), _matched(scored, part)])
+    order = sorted(
+        cells["case"].unique(), key=lambda case: (case.dataset, place.get(case.row, len(place)), str(case))
+    )
+    number = {case: i for i, case in enumerate(order)}
+    regressors = [name for name in published.load().regressors[kind] if name in set(cells["regressor_name"])]
+    of = (
+        cells.assign(case=cells["case"].map(number))
+        .groupby(["case", "regressor_name", "repetition"])["imp"]
+        .mean()
+    )
+    seeds = of.groupby(["case", "regressor_name"])
+    value, spread = (found.unstack().reindex(columns=regressors) for found in (seeds.mean(), seeds.std()))
+    for grid in (value, spread):
+        grid.index = pd.Index(order, dtype=object)
+    whole = value.notna().sum(axis=1) > 2
+    largest = (value.sub(value.median(axis=1), axis=0)).abs().fillna(-1).to_numpy().argmax(axis=1)
+    apart = np.arange(len(regressors)) == largest[:, None]
+    extra = {
+        "mean": value.mean(axis=1),
+        "without the largest part": value.mask(apart).mean(axis=1).where(whole),
+    }
+    columns = [column_of(IMP, name) for name in regressors]
+    alone = "mean without the regressor that lies furthest from the median"
+    columns += [Column("mean", "", 1, IMP.meaning), Column("without the largest part", "", 1, alone)]
+    return Table(
+        name=condition.stem(f"what_decides_{NOUNS[kind]}"),
+        caption=f"Imp % of the published regressors of {NOUNS[kind]} under several settings and backbones of the "
+        f"published rule; {condition}. The largest part of a mean: the regressor furthest from their median.",
+        columns=columns,
+        value=value.assign(**extra),
+        spread=spread.assign(**dict.fromkeys(extra, np.nan)),
+        corner="dataset and settings",
+    )
+
+
+def _cases(scored: pd.DataFrame, part: Results) -> pd.DataFrame:
+    case = [
+        Case(dataset, part.rows[row]) for dataset, row in zip(scored["dataset"], scored["row"], strict=True)
+    ]
+    return scored.assign(case=case)
+
+
+def _matched(scored: pd.DataFrame, part: Results) -> pd.DataFrame:
+    """Each regressor with the backbone of its own kind, where there are several backbones."""
+    several = scored.groupby(["dataset", "denoiser"])["backbone"].transform("nunique") > 1
+    own = scored[several & (scored["backbone"].map(MATCHED) == scored["regressor_name"])]
+    case = [
+        Case(dataset, Row(part.methods[name], MATCHED_TEXT))
+        for dataset, name in zip(own["dataset"], own["denoiser"], strict=True)
+    ]
+    return own.assign(case=case)
+
+
+def _reached(table: Table) -> Iterator[str]:
+    """Where values above 90 occur."""
+    regressors = [column.title for column in table.columns[:-2]]
+    above = {
+        case: [name for name in regressors if table.value.loc[case, name] > HIGH]
+        for case in table.value.index
+    }
+    cases = {case: names for case, names in above.items() if names}
+    throughout = [case for case in cases if (table.value.loc[case, regressors].dropna() > HIGH).all()]
+    if not cases:
+        yield f"No Imp% above {HIGH:g} under any of these settings."
+        return
+    n, of = sum(map(len, cases.values())), int(table.value[regressors].notna().sum().sum())
+    named = "; ".join(f"{case} ({', '.join(names)})" for case, names in cases.items())
+    always = "; ".join(map(str, throughout)) or "nowhere"
+    yield f"Imp% above {HIGH:g} in {n} of {of} numbers: {named}. With every regressor of a dataset: {always}."
+
+
+def _appearing(everything: Results) -> Iterator[str]:
+    """What became of the published figures whose settings are not public."""
+    private = {f["id"] for f in published.load().figures if not f.get("settings_public", True)}
+    for verdict in verdicts(everything):
+        if verdict.id in private and verdict.ours is not None:
+            yield f"{verdict.what}, published {verdict.published}: {verdict.verdict} ({verdict.reason})."
