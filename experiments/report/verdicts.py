@@ -31,11 +31,11 @@ FAMILY = ("denograd_fixed", "denograd_released")
 
 VERDICTS = {
     "reproduced": "ours lies within the stated tolerance of the published figure, or on the stated side of its bound",
-    "undecided": "it does not, but the difference is within the critical difference (ranks), or within two standard "
-    f"deviations over seeds, or there are fewer than {LEAST_SEEDS} seeds to tell the spread",
     "same order": "it does not, but for a rank the published place holds (best, second, or in the better half and "
     "behind the method that the paper puts first); for an Imp% the error that is left (100 - Imp%) is within a factor "
     "of two; for SWD and rho ours is",
+    "undecided": "neither, but the difference is within the critical difference (ranks), or within two standard "
+    f"deviations over seeds, or there are fewer than {LEAST_SEEDS} seeds to tell the spread",
     "not reproduced": "none of these",
     "not reproducible from what is public": "none of these, the settings behind the figure were not published, and "
     f"none of the settings and backbones in the campaign, at least {LEAST_SETTINGS}, gives it",
@@ -149,6 +149,8 @@ def _verdict(entry: dict[str, Any], ours: Ours, elsewhere: dict[str, float]) -> 
     if _fits(entry, ours.value) and ours.fits:
         tolerance = f"tolerance {entry['tolerance']:g}" if "tolerance" in entry else ""
         return "reproduced", tolerance
+    if _same_order(entry, ours):
+        return "same order", ""
     off = abs(ours.value - _target(entry))
     if ours.margin is not None and off <= ours.margin:
         return "undecided", f"within the critical difference {ours.margin:.2f}"
@@ -157,8 +159,6 @@ def _verdict(entry: dict[str, Any], ours: Ours, elsewhere: dict[str, float]) -> 
             "undecided",
             f"within two standard deviations ({ours.spread:.3g}) over {len(ours.by_seed)} seeds",
         )
-    if _same_order(entry, ours):
-        return "same order", ""
     if ours.margin is None and len(ours.by_seed) < LEAST_SEEDS:
         n = len(ours.by_seed)
         return "undecided", f"{n} seed{'s' * (n != 1)}: {LEAST_SEEDS} are needed to tell the spread"

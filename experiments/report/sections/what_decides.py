@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -80,7 +80,7 @@ def settings_table(part: Results, condition: Condition, kind: str) -> Table | No
         "mean": value.mean(axis=1),
         "without the largest part": value.mask(apart).mean(axis=1).where(whole),
     }
-    columns = [column_of(IMP, name) for name in regressors]
+    columns = [replace(column_of(IMP, name), better="") for name in regressors]
     alone = "mean without the regressor that lies furthest from the median"
     columns += [Column("mean", "", 1, IMP.meaning), Column("without the largest part", "", 1, alone)]
     return Table(
@@ -113,21 +113,22 @@ def _matched(scored: pd.DataFrame, part: Results) -> pd.DataFrame:
 
 
 def _reached(table: Table) -> Iterator[str]:
-    """Where values above 90 occur."""
-    regressors = [column.title for column in table.columns[:-2]]
-    above = {
-        case: [name for name in regressors if table.value.loc[case, name] > HIGH]
-        for case in table.value.index
-    }
-    cases = {case: names for case, names in above.items() if names}
-    throughout = [case for case in cases if (table.value.loc[case, regressors].dropna() > HIGH).all()]
-    if not cases:
+    """Where values above 90 occur, and under which settings all of a dataset's do."""
+    values = table.value[[column.title for column in table.columns[:-2]]]
+    above = values > HIGH
+    if not above.any(axis=None):
         yield f"No Imp% above {HIGH:g} under any of these settings."
         return
-    n, of = sum(map(len, cases.values())), int(table.value[regressors].notna().sum().sum())
-    named = "; ".join(f"{case} ({', '.join(names)})" for case, names in cases.items())
-    always = "; ".join(map(str, throughout)) or "nowhere"
-    yield f"Imp% above {HIGH:g} in {n} of {of} numbers: {named}. With every regressor of a dataset: {always}."
+    counts: dict[str, int] = {}
+    for case, n in above.sum(axis=1).items():
+        counts[case.dataset] = counts.get(case.dataset, 0) + int(n)
+    by_dataset = ", ".join(f"{dataset} {n}" for dataset, n in counts.items() if n)
+    whole = [case for case in values.index if (values.loc[case].dropna() > HIGH).all()]
+    always = "; ".join(map(str, whole)) or "under no setting"
+    yield (
+        f"Imp% above {HIGH:g} in {int(above.sum(axis=None))} of {int(values.notna().sum(axis=None))} numbers "
+        f"({by_dataset}); with every regressor that ran: {always}."
+    )
 
 
 def _appearing(everything: Results) -> Iterator[str]:
