@@ -18,7 +18,7 @@ from experiments.campaign.engines.base import EngineConf, SlurmConf
 from experiments.campaign.plan import Plan, duration, plan
 from experiments.config.schema import Config
 from experiments.config.words import checked, config_folders, searchpath
-from experiments.report import Results, Table, results, terminal
+from experiments.report import Results, Table, results_of, terminal
 from experiments.report.forms.document import Section, markdown
 from experiments.report.forms.page import page
 from experiments.report.standing import place, sections_of, standing
@@ -157,7 +157,7 @@ def _main(call: Call) -> None:
     cells = archive.load(folder)
     keys = set(_keys(mine, store, set(call.names)))
     cells = cells[cells["key"].isin(keys) | cells["denoiser"].isin(published - set(call.names))]
-    everything = results(cells.reset_index(drop=True))
+    everything = results_of(cells.reset_index(drop=True))
     stale = theirs.states["to do"] > 0 and not call.recompute
     _show(everything, call, folder, stale=stale, columns=others[0].columns)
 

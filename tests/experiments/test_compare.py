@@ -14,7 +14,7 @@ from experiments import compare
 from experiments.base.paths import ROOT
 from experiments.campaign.command import configurations
 from experiments.campaign.command import main as campaign
-from experiments.report import results, standing
+from experiments.report import results_of, standing
 from experiments.store import archive
 from experiments.store.files import Store
 from experiments.store.frame import frame
@@ -122,7 +122,7 @@ def test_a_wrong_call_gets_its_answer(small, words, message, capsys):
 def test_ranks_over_settings_with_one_that_lacks_numbers():
     cells = frame(fake.cells(datasets=("ett", "wth"), sigmas=(0.05,), regressors=("ridge",), repetitions=1))
     lacking = (cells["denoiser"] == "pca") & (cells["dataset"] == "wth")
-    everything = results(cells[~lacking].reset_index(drop=True))
+    everything = results_of(cells[~lacking].reset_index(drop=True))
     table = standing.standing(everything)[0]
     by_name = {row.method.name: row for row in table.rows}
     assert np.isnan(table.at("value", by_name["pca"], 0))

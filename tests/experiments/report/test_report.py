@@ -18,7 +18,7 @@ from benchmarks import fake
 from experiments.base.paths import ROOT
 from experiments.report import album as album_module
 from experiments.report import command as report
-from experiments.report import readme, results_of
+from experiments.report import rebuild, results_of
 from experiments.report.album import Album
 from experiments.report.forms.document import markdown
 from experiments.report.forms.page import page
@@ -337,8 +337,8 @@ def test_processes_draw_the_same(tmp_path):
 
 
 def test_the_readme_says_what_the_cells_say():
-    text = readme.README.read_text()
-    assert text == readme.rewritten(text, results_of(archive.load(ROOT / "results" / "first"))), (
+    text = rebuild.README.read_text()
+    assert text == rebuild.rewritten(text, results_of(archive.load(ROOT / "results" / "first"))), (
         "README.md is not what the cells say: run 'make report'"
     )
 
@@ -346,8 +346,8 @@ def test_the_readme_says_what_the_cells_say():
 def test_a_readme_without_markers_is_refused(tmp_path):
     path = tmp_path / "README.md"
     path.write_text("# Mine\n")
-    with pytest.raises(readme.NoMarkers, match="overview"):
-        readme.rewrite(results_of(frame(small())), path)
+    with pytest.raises(rebuild.NoMarkers, match="overview"):
+        rebuild.rewrite(results_of(frame(small())), path)
     assert path.read_text() == "# Mine\n"
 
 
