@@ -1,6 +1,7 @@
 """The commands of the README exist, and the shown code runs."""
 
 import itertools
+import os
 import re
 import shlex
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import experiments.list
-from experiments import agra, autoencoder, fetch, hparams
+from experiments import agra, autoencoder, compare, fetch, hparams
 from experiments.campaign import command as campaign
 from experiments.report import command as report
 from experiments.run import command as run
@@ -37,6 +38,7 @@ class Begun(Exception):
 WORK = {
     "autoencoder": (autoencoder, "load"),
     "campaign": (campaign, "plan"),
+    "compare": (compare, "configurations"),
     "fetch": (fetch, "_make_folder"),
     "hparams": (hparams, "_value"),
     "report": (report, "write_report"),
@@ -49,6 +51,7 @@ WORK = {
 def understood(command, monkeypatch, tmp_path):
     """Call a command up to where its work would begin, and say whether it came there."""
     monkeypatch.chdir(tmp_path)
+    Path("my.csv").write_text("area,price\n" + "".join(f"{i}.5,{i % 7}\n" for i in range(20)))
     name, *arguments = shlex.split(command)[2:]
     name = name.removeprefix("experiments.")
     if name == "list":
@@ -96,11 +99,12 @@ def test_the_list_shows_what_can_be_chosen():
         assert word in done.stdout
 
 
-def test_the_code_of_the_readme_runs():
+def test_the_code_of_the_readme_runs(tmp_path):
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", block],
-            cwd=ROOT,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,
