@@ -1,122 +1,155 @@
 """Measure the rule `map`: what share of an injected error is left, column by column, on real data.
 
-    python benchmarks/map_shares.py run --seeds 0 1 2 3 4      # resumable; DENOGRAD_DATA names the raw files
-    python benchmarks/map_shares.py table --write docs/map.md  # rebuild the tables of the document
+    python benchmarks/map_shares.py run --seeds 0 1              # resumable; DENOGRAD_DATA names the raw files
+    python benchmarks/map_shares.py table --write docs/map.md    # rebuild the tables of the document
 
-Gaussian noise of sigma standard deviations on every column of the standardised data that is not constant; a share
-is ||refined - clean||^2 / ||noisy - clean||^2, mean over those columns. One line of JSON per measurement.
+Noise of sigma standard deviations on every column of a draw (random rows of a table, a random stretch of a series) that
+is standardised; a share is ||refined - clean||^2 / ||noisy - clean||^2, mean over the columns. One line of JSON per
+measurement, one thread; seconds are of the CPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from denograd import BlindSpot, refine
+from baselines.base import Problem
+from baselines.strong import BayesShrink, SingularSpectrum, SingularValues
+from denograd import BlindSpot, NoiseLevelMissing, refine
 from experiments.data.recipes import load_dataset
 
 RESULTS = Path(__file__).with_name("map_shares.jsonl")
 SIGMAS = (0.05, 0.2, 0.5)
-PROTOTYPE = {
-    "ett": (0.84, 0.47, 0.24),
-    "daily_climate": (0.96, 0.80, 0.56),
-    "microsoft_stock": (0.43, 0.25, 0.16),
-    "parkinsons": (0.91, 0.62, 0.41),
-    "support2": (0.99, 0.86, 0.63),
-    "house_prices": (0.96, 0.84, 0.60),
+# shares to reach at these levels, found by prototypes of the method
+WANTED = {
+    "microsoft_stock": (0.328, 0.182, 0.109),
+    "daily_climate": (0.772, 0.558, 0.347),
+    "lattice_physics_test": (0.993, 0.923, 0.762),
+    "ett": (0.847, 0.558, 0.317),
+    "wth": (0.380, 0.301, 0.204),
+    "parkinsons": (0.712, 0.502, 0.351),
+    "house_prices": (0.452, 0.428, 0.407),
+    "support2": (0.439, 0.418, 0.341),
+    "rt_iot2022": (0.072, 0.068, 0.07),
 }
-FURTHER = ("lattice_physics_test", "ecl_excerpt", "wth", "rt_iot2022")
-LARGE = {"rt_iot2022"}  # the closed form alone
-VARIANTS = ("laplace", "impulses", "half", "double", "blind_spot", "wavelet", "first_four_fifths")
+LEVELS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
+PEERS = (SingularValues, SingularSpectrum, BayesShrink)
+VARIANTS = ("known", "levels", "laplace", "student", "impulses", "half", "double", "rounded", "memory")
+REPEATS = 0.5
+"""A column repeats its values if fewer than this share of the clean ones are distinct."""
 
 
-def measurements(seeds: list[int]) -> Iterator[dict[str, Any]]:
-    """What there is to measure, the quick and important first."""
+def measurements(seeds: list[int], names: list[str], variants: list[str]) -> Iterator[dict[str, Any]]:
+    """What there is to measure."""
     for seed in seeds:
-        for name in (*PROTOTYPE, *FURTHER):
-            for sigma in SIGMAS:
-                yield {"data": name, "sigma": sigma, "seed": seed, "variant": "gauss"}
-        if seed == seeds[0]:
-            for name in PROTOTYPE:
-                for sigma in (0.05, 0.2):
-                    for variant in VARIANTS:
-                        yield {"data": name, "sigma": sigma, "seed": seed, "variant": variant}
+        for variant in variants:
+            for name in names:
+                for sigma in LEVELS if variant == "levels" else SIGMAS if variant == "known" else (0.05, 0.2):
+                    yield {"data": name, "sigma": sigma, "seed": seed, "variant": variant}
+
+
+def draw(name: str, rows: int, seed: int) -> tuple[np.ndarray, Any]:
+    """Clean standardised rows without constant columns, and their kind."""
+    dataset = load_dataset(name)
+    X = dataset.frame.to_numpy(float)
+    rng = np.random.default_rng([seed, 7])
+    if rows and len(X) > rows:
+        if dataset.kind == "series":
+            start = rng.integers(len(X) - rows + 1)
+            X = X[start : start + rows]
+        else:
+            X = X[rng.choice(len(X), rows, replace=False)]
+    X = X[:, X.std(0) > 1e-12 * np.abs(X.mean(0)) + 1e-300]
+    return (X - X.mean(0)) / X.std(0), dataset.kind
 
 
 def inject(clean: np.ndarray, sigma: float, seed: int, variant: str) -> np.ndarray:
-    """Add noise of variance sigma^2 to every column that is not constant."""
+    """Add noise of variance sigma^2."""
     rng = np.random.default_rng([seed, 11])
+    noise = sigma * rng.standard_normal(clean.shape)
     if variant == "laplace":
         noise = rng.laplace(scale=sigma / 2**0.5, size=clean.shape)
+    elif variant == "student":
+        noise = sigma / 2**0.5 * rng.standard_t(4, clean.shape)
     elif variant == "impulses":  # 5 % of the values, hit by a noise 20 ** 0.5 times as wide
-        hit = rng.random(clean.shape) < 0.05
-        noise = np.where(hit, rng.normal(scale=sigma * 20**0.5, size=clean.shape), 0.0)
-    else:
-        noise = sigma * rng.standard_normal(clean.shape)
-    return clean + np.where(clean.std(0) > 0, noise, 0.0)
+        noise = np.where(rng.random(clean.shape) < 0.05, 20**0.5 * noise, 0.0)
+    elif variant == "memory":  # autoregressive, with a correlation of 0.5 between neighbours
+        for t in range(1, len(noise)):
+            noise[t] = 0.5 * noise[t - 1] + 0.75**0.5 * noise[t]
+    noisy = clean + noise
+    return np.round(noisy, 1) if variant == "rounded" else noisy
 
 
-def pca(noisy: np.ndarray) -> np.ndarray:
-    """The fewest components with 95 % of the variance."""
-    mean = noisy.mean(0)
-    _, spread, axes = np.linalg.svd(noisy - mean, full_matrices=False)
-    keep = int(np.searchsorted(np.cumsum(spread**2) / (spread**2).sum(), 0.95)) + 1
-    return (noisy - mean) @ axes[:keep].T @ axes[:keep] + mean
+def timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    """What `run` returns, and its seconds."""
+    start = time.process_time()
+    return run(), time.process_time() - start
 
 
-def measure(task: dict[str, Any]) -> dict[str, Any]:
+def measure(task: dict[str, Any], rows: int) -> dict[str, Any]:
     """Inject, fit, refine, compare with the truth."""
-    dataset = load_dataset(task["data"])
-    clean = dataset.frame.to_numpy(float)
-    spread = clean.std(0)
-    clean = (clean - clean.mean(0)) / np.where(spread > 0, spread, 1.0)
-    columns, sigma, variant = spread > 0, task["sigma"], task["variant"]
-    noisy = inject(clean, sigma, task["seed"], variant)
-    level: Any = {
-        "half": sigma / 2,
-        "double": sigma * 2,
-        "blind_spot": "blind_spot",
-        "wavelet": "wavelet",
-    }.get(variant, sigma)
-    fitted = len(clean) * 4 // 5 if variant == "first_four_fifths" else len(clean)
-    start = time.perf_counter(), time.process_time()
-    blind = BlindSpot(dataset.kind).fit(noisy[:fitted], seed=task["seed"])
-    result = {**task, "fit_s": time.perf_counter() - start[0], "fit_cpu_s": time.process_time() - start[1]}
-    if fitted < len(clean):  # what follows the fitted rows is what counts here
-        columns_error = slice(fitted, None)
-    else:
-        columns_error = slice(None)
-    before = ((noisy - clean) ** 2)[:, columns]
+    sigma, seed, variant = task["sigma"], task["seed"], task["variant"]
+    clean, kind = draw(task["data"], rows, seed)
+    noisy = inject(clean, sigma, seed, variant) if sigma else clean
+    repeats = np.array([len(np.unique(column)) < REPEATS * len(column) for column in clean.T])
 
-    def share(refined: np.ndarray, rows: slice = columns_error) -> np.ndarray:
-        return ((refined - clean)[rows, columns] ** 2).sum(0) / before[rows].sum(0)
-
-    for solver in ("one_step",) if task["data"] in LARGE else ("one_step", "lbfgs"):
-        start = time.perf_counter(), time.process_time()
-        found = refine(blind, noisy, level, fitted_rows=fitted, solver=solver)
-        each = share(found.values)
-        result[solver] = {
+    def figures(refined: np.ndarray) -> dict[str, Any]:
+        before = ((noisy - clean) ** 2).sum(0)
+        each = ((refined - clean) ** 2).sum(0) / before if sigma else np.ones(clean.shape[1])
+        return {
             "share": each.mean(),
             "worst": each.max(),
-            "last_fifth": share(found.values, slice(-(len(clean) // 5), None)).mean(),
-            "expected": (found.error[columns] / sigma**2).mean(),
-            "level": np.median(found.sigma[columns]),
-            "seconds": time.perf_counter() - start[0],
-            "cpu_s": time.process_time() - start[1],
+            "repeating": each[repeats].mean() if repeats.any() else None,
+            "continuous": each[~repeats].mean() if not repeats.all() else None,
         }
-    if variant == "gauss":
-        result["pca"] = share(pca(noisy)).mean()
+
+    blind, seconds = timed(lambda: BlindSpot(kind).fit(noisy, seed=seed))
+    result: dict[str, Any] = {**task, "rows": len(clean), "columns": clean.shape[1], "fit_s": seconds}
+    level: Any = {"half": sigma / 2, "double": sigma * 2}.get(variant, sigma)
+    n = len(noisy)
+    if variant == "levels":
+        known = refine(blind, noisy, sigma, fitted_rows=n)
+        for name in ("auto", "common"):
+            try:
+                found, seconds = timed(lambda how=name: refine(blind, noisy, how, fitted_rows=n))  # type: ignore[misc]
+            except NoiseLevelMissing:
+                result[name] = None
+                continue
+            touched = found.sigma > 0
+            ratio = found.sigma[touched] / (sigma or 1.0)
+            result[name] = {**figures(found.values), "seconds": seconds, "touched": int(touched.sum())}
+            result[name]["moved"] = float(np.abs(found.values - noisy).max())
+            if touched.any() and sigma:
+                gain = [1 - figures_of(r.values, clean, noisy)[touched].mean() for r in (found, known)]
+                result[name] |= {"least": ratio.min(), "most": ratio.max(), "of_gain": gain[0] / gain[1]}
+        return result
+    for solver in ("one_step", "auto"):
+        found, seconds = timed(lambda how=solver: refine(blind, noisy, level, fitted_rows=n, solver=how))  # type: ignore[misc]
+        expected = (found.error / sigma**2).mean()
+        result[solver] = {**figures(found.values), "expected": expected, "seconds": seconds}
+    if variant == "known":
+        problem = Problem(kind, sigma=sigma)
+        for peer in PEERS:
+            denoiser = peer()
+            if denoiser.skip(problem) is None:
+                refined = denoiser.fit(noisy, seed=seed, problem=problem).denoise(noisy).X
+                result[peer.__name__] = figures(refined)
     return result
+
+
+def figures_of(refined: np.ndarray, clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+    """Share of the error that is left, per column."""
+    share: np.ndarray = ((refined - clean) ** 2).sum(0) / ((noisy - clean) ** 2).sum(0)
+    return share
 
 
 def rounded(value: Any) -> Any:
@@ -126,22 +159,18 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float | np.floating) else value
 
 
-def run(path: Path, seeds: list[int], only: list[str] | None, variants: list[str] | None) -> None:
-    """Do what is missing in `path`, one thread."""
+def run(options: argparse.Namespace) -> None:
+    """Do what is missing, one thread."""
     torch.set_num_threads(1)
     keys = ("data", "sigma", "seed", "variant")
-    done = {tuple(r[k] for k in keys) for r in read(path)}
-    for task in measurements(seeds):
-        wanted = (not only or task["data"] in only) and (not variants or task["variant"] in variants)
-        series = task["data"] in ("ett", "daily_climate", "microsoft_stock")
-        if not wanted or tuple(task.values()) in done:
-            continue
-        if task["variant"] in ("wavelet", "first_four_fifths") and not series:
+    done = {tuple(r[k] for k in keys) for r in read(options.results)}
+    for task in measurements(options.seeds, options.data, options.variants):
+        if tuple(task[k] for k in keys) in done:
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            result = rounded(measure(task))
-        with path.open("a") as file:
+            result = rounded(measure(task, options.rows))
+        with options.results.open("a") as file:
             file.write(json.dumps(result) + "\n")
 
 
@@ -149,85 +178,89 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def tables(results: list[dict[str, Any]]) -> dict[str, str]:
-    """Markdown tables by name."""
-    cells: dict[tuple[str, float, str], list[dict[str, Any]]] = defaultdict(list)
-    for r in results:
-        cells[r["data"], r["sigma"], r["variant"]].append(r)
+Cells = dict[tuple[str, float, str], list[dict[str, Any]]]
 
-    def mean(rows: list[dict[str, Any]], *path: str) -> float:
-        values = []
-        for row in rows:
-            value: Any = row
-            for key in path:
-                value = value.get(key, {}) if isinstance(value, dict) else value
-            if isinstance(value, float | int):
-                values.append(value)
-        return float(np.mean(values)) if values else float("nan")
 
-    def best(name: str) -> str:
-        return "one_step" if name in LARGE else "lbfgs"
+def mean(rows: list[dict[str, Any]], *path: str, how: Callable[[list[float]], Any] = np.mean) -> float:
+    """Mean of one figure over seeds; NaN where nobody has it."""
+    values = []
+    for value in rows:
+        for key in path:
+            value = value.get(key) or {} if isinstance(value, dict) else value
+        if isinstance(value, float | int):
+            values.append(float(value))
+    return float(how(values)) if values else float("nan")
 
-    def row(*cells: str) -> str:
-        return "| " + " | ".join(cells) + " |"
 
-    def three(name: str, *path: str, variant: str = "gauss", digits: int = 2) -> str:
-        values = [mean(cells[name, s, variant], *path) for s in SIGMAS]
-        return " / ".join("-" if np.isnan(v) else f"{v:.{digits}f}" for v in values)
+def shown(values: list[float], digits: int = 3) -> str:
+    """Figures at the levels, a dash where one is missing."""
+    return " / ".join("-" if np.isnan(v) else f"{v:.{digits}f}" for v in values)
 
-    names = [n for n in (*PROTOTYPE, *FURTHER) if cells[n, 0.2, "gauss"]]
-    head = [
-        "data",
-        "L-BFGS",
-        "closed form",
-        "expected (Stein)",
-        "worst column",
-        "last fifth",
-        "prototype",
-        "PCA 95 %",
-    ]
-    shares = [row(*head, "seeds", "fit + refine, s"), row(*["---"] * (len(head) + 2))]
-    for name in names:
-        rows = cells[name, 0.2, "gauss"]
-        seconds = mean(rows, "fit_cpu_s"), mean(rows, best(name), "cpu_s")
-        worst = " / ".join(
-            f"{max((r[best(name)]['worst'] for r in cells[name, s, 'gauss']), default=np.nan):.2f}"
-            for s in SIGMAS
-        )
-        shares.append(
-            row(
-                f"`{name}`",
-                three(name, "lbfgs", "share", digits=3),
-                three(name, "one_step", "share", digits=3),
-                three(name, best(name), "expected"),
-                worst,
-                three(name, best(name), "last_fifth"),
-                " / ".join(f"{p:.2f}" for p in PROTOTYPE.get(name, ())) or "-",
-                three(name, "pca"),
-                str(len(rows)),
-                f"{seconds[0]:.0f} + {seconds[1]:.0f}",
+
+def lines(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(r) + " |" for r in (head, ["---"] * len(head), *rows))
+
+
+def shares_table(cells: Cells) -> str:
+    """The level known."""
+    rows = []
+    for name, wanted in WANTED.items():
+        at = [cells[name, sigma, "known"] for sigma in SIGMAS]
+        if any(at):
+            peers = [
+                shown([min(filter(np.isfinite, peer), default=np.nan) for peer in zip(*each, strict=True)])
+                for each in [[[mean(c, p.__name__, "share") for c in at] for p in PEERS]]
+            ]
+            rows.append(
+                [
+                    f"`{name}`",
+                    *(shown([mean(c, "auto", k) for c in at]) for k in ("share", "repeating", "continuous")),
+                    shown([mean(c, "auto", "expected") for c in at]),
+                    shown([mean(c, "auto", "worst", how=max) for c in at], 2),
+                    shown(list(wanted)),
+                    shown([mean(c, "one_step", "share") for c in at]),
+                    *peers,
+                    str(max(len(c) for c in at)),
+                    f"{mean(at[1], 'fit_s'):.0f} + {mean(at[1], 'auto', 'seconds'):.0f}",
+                ]
             )
-        )
-    head = ["data", "sigma", "known", *VARIANTS[:-1], "level found by blind_spot"]
-    robust = [row(*head), row(*["---"] * len(head))]
-    for name in PROTOTYPE:
+    head = ["data", "share left", "values repeat", "continuous", "expected (Stein)", "worst column", "wanted"]
+    return lines([*head, "closed form", "best peer", "seeds", "fit + refine, s"], rows)
+
+
+def robust_table(cells: Cells) -> str:
+    """When the assumptions fail: `auto` / the plain closed form."""
+    kinds = [v for v in VARIANTS if v != "levels"]
+    rows = []
+    for name in WANTED:
         for sigma in SIGMAS[:2]:
-            first = [r for r in cells[name, sigma, "gauss"] if r["seed"] == 0]
-            values = [mean(first, "lbfgs", "share")]
-            values += [mean(cells[name, sigma, v], "lbfgs", "share") for v in VARIANTS[:-1]]
-            level = mean(cells[name, sigma, "blind_spot"], "lbfgs", "level")
-            if not np.isnan(values[1]):
-                shown = ["-" if np.isnan(v) else f"{v:.2f}" for v in values]
-                robust.append(row(f"`{name}`", f"{sigma}", *shown, f"{level:.3f}"))
-    head = ["data", "sigma", "L-BFGS, share", "worst column", "closed form, share", "worst column"]
-    ahead = [row(*head), row(*["---"] * len(head))]
-    for name in PROTOTYPE:
-        for sigma in SIGMAS[:2]:
-            rows = cells[name, sigma, "first_four_fifths"]
-            if rows:
-                values = [mean(rows, s, k) for s in ("lbfgs", "one_step") for k in ("share", "worst")]
-                ahead.append(row(f"`{name}`", f"{sigma}", *(f"{v:.2f}" for v in values)))
-    return {name: "\n".join(t) for name, t in (("shares", shares), ("robust", robust), ("ahead", ahead))}
+            found = [[mean(cells[name, sigma, v], s, "share") for s in ("auto", "one_step")] for v in kinds]
+            if np.isfinite(found[1:]).any():
+                rows.append([f"`{name}`", f"{sigma}", *(shown(pair, 2) for pair in found)])
+    return lines(["data", "sigma", *kinds], rows)
+
+
+def levels_table(cells: Cells) -> str:
+    """The level unknown."""
+    rows = []
+    for name in (*WANTED, "ecl_excerpt"):
+        for sigma in LEVELS:
+            found = cells[name, sigma, "levels"]
+            if not found:
+                continue
+            row = [f"`{name}`", f"{sigma}", f"{found[0]['columns']}"]
+            for how in ("auto", "common"):
+                if found[0][how] is None:
+                    row += ["refused", "-", "-"][: 3 if how == "common" else 2]
+                    continue
+                least, most = (mean(found, how, k) for k in ("least", "most"))
+                row += [f"{mean(found, how, 'touched'):.0f}"] if how == "auto" else []
+                row += ["-" if np.isnan(least) else f"{least:.2f} to {most:.2f}"]
+                row += [shown([mean(found, how, k) for k in ("share", "worst")])]
+                row += [shown([mean(found, how, "of_gain")], 2)]
+            rows.append(row)
+    each = ["level / true", "share / worst column", "of the known level's gain"]
+    return lines(["data", "sigma", "columns", "auto: touched", *each, *(f"common: {e}" for e in each)], rows)
 
 
 def main() -> None:
@@ -237,16 +270,18 @@ def main() -> None:
     parser.add_argument("action", choices=["run", "table"])
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--data", nargs="+", help="only these datasets")
-    parser.add_argument("--variants", nargs="+", choices=["gauss", *VARIANTS], help="only these variants")
+    parser.add_argument("--rows", type=int, default=3000, help="of a draw; 0 for all")
+    parser.add_argument("--data", nargs="+", default=list(WANTED), help="only these datasets")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["known", "levels"])
     parser.add_argument("--write", type=Path, help="put the tables between this document's markers")
     options = parser.parse_args()
     if options.action == "run":
-        if "DENOGRAD_DATA" not in os.environ:
-            print("DENOGRAD_DATA is not set: looking for raw files in the default folder")
-        run(options.results, options.seeds, options.data, options.variants)
+        run(options)
         return
-    made = tables(read(options.results))
+    cells: Cells = defaultdict(list)
+    for result in read(options.results):
+        cells[result["data"], result["sigma"], result["variant"]].append(result)
+    made = {"shares": shares_table(cells), "robust": robust_table(cells), "levels": levels_table(cells)}
     if options.write is None:
         print("\n\n".join(made.values()))
         return

@@ -204,6 +204,7 @@ def _estimated(name: str | None, readings: Readings, blind: BlindSpot) -> NoiseL
         readings.kind,
         names,
         blind=blind,
+        least_share=0.0,  # `refine` caps as its solver needs it
     )
 
 

@@ -188,6 +188,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             self.kind,
             names,
             blind=self.blind_,
+            least_share=0.0,  # `refine` caps as its solver needs it
         ).sigma
         self._center, self._scale = self.blind_.center_, self.blind_.scale_
         y, missing = (filled - self._center) / self._scale, np.isnan(values)

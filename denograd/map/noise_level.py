@@ -106,6 +106,7 @@ def noise_level(
     blind: BlindSpot | None = None,
     rows: int = 0,
     rms: Array | None = None,
+    least_share: float = LEAST_SHARE,
 ) -> NoiseLevel:
     """Check `sigma` or estimate it, spread it over the columns and cap it by what the backbone's residual allows.
 
@@ -134,6 +135,8 @@ def noise_level(
         How many rows have levels of their own, if the caller can use such.
     rms : (k,) array, optional
         Root mean square of every output's residual: what bounds levels that differ between rows.
+    least_share : float
+        Of the residual's variance, so much is left to the backbone's own error.
 
     Raises
     ------
@@ -162,7 +165,7 @@ def noise_level(
     else:
         level, evidence = _given(by_column(sigma, names), columns, rows, each), ["given"] * columns
     level[..., constant] = 0.0
-    capped = cap(level, bound if rms is None or level.ndim == 1 else rms, outputs)
+    capped = cap(level, bound if rms is None or level.ndim == 1 else rms, outputs, least_share)
     for j in np.flatnonzero((capped < level).reshape(-1, columns).any(0)).tolist():
         evidence[j] += f", {_size(level, j):.3g} capped to {_size(capped, j):.3g} by the residual"
     return NoiseLevel(capped, tuple("constant" if c else e for c, e in zip(constant, evidence, strict=True)))
@@ -177,10 +180,10 @@ def _size(level: Array, j: int) -> float:
     return float(per_column(level)[j])
 
 
-def cap(level: Array, bound: Array, outputs: NDArray[np.int64]) -> Array:
-    """Levels of the predicted columns, no larger than 0.9 of the residual's variance allows."""
+def cap(level: Array, bound: Array, outputs: NDArray[np.int64], least_share: float) -> Array:
+    """Levels of the predicted columns, no larger than their bound and a share of its square allow."""
     capped = level.copy()
-    most = np.sqrt(1 - LEAST_SHARE) * bound
+    most = np.sqrt(1 - least_share) * bound
     if level.ndim == 1:
         capped[outputs] = np.minimum(level[outputs], most)
     else:

@@ -21,7 +21,7 @@ from denograd.data.arrays import Array
 from denograd.data.progress import Progress
 from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot, check_matrix
-from denograd.map.error_scale import error_scale, noise_bound
+from denograd.map.error_scale import LEAST_SHARE, error_scale, noise_bound
 from denograd.map.noise_level import NoiseLevel, by_column, cap, noise_level, per_column
 from denograd.map.objective import Question
 from denograd.map.posterior import Posterior
@@ -147,6 +147,8 @@ def refine(
         blind=blind,
         rows=len(X) if fitted_rows else 0,
         rms=np.sqrt(blind.mse_),
+        # the posterior's mixture needs none
+        least_share=0.0 if solver == "auto" else LEAST_SHARE,
     )
     relative = np.broadcast_to(np.array(by_column(sigma_relative, names), dtype=float), (blind.columns_,))
     if not np.isfinite(relative).all() or (relative < 0).any():
@@ -209,7 +211,7 @@ def _refine_auto(
         if not relative.any():
             return sigma
         level = np.where(blind.constant_, 0.0, np.hypot(sigma, relative * prediction))
-        return cap(level, np.sqrt(blind.mse_), blind.outputs)
+        return cap(level, np.sqrt(blind.mse_), blind.outputs, 0.0)
 
     level = levels(given.sigma, prediction)
     fitted_level = level[:n] if given.sigma.ndim == 2 else levels(given.sigma, fitted_prediction)
