@@ -186,7 +186,7 @@ def mean(rows: list[dict[str, Any]], *path: str, how: Callable[[list[float]], An
     values = []
     for value in rows:
         for key in path:
-            value = value.get(key) or {} if isinstance(value, dict) else value
+            value = value.get(key) if isinstance(value, dict) else None
         if isinstance(value, float | int):
             values.append(float(value))
     return float(how(values)) if values else float("nan")
@@ -198,6 +198,8 @@ def shown(values: list[float], digits: int = 3) -> str:
 
 
 def lines(head: list[str], rows: list[list[str]]) -> str:
+    if not rows:
+        return "(not run)"
     return "\n".join("| " + " | ".join(r) + " |" for r in (head, ["---"] * len(head), *rows))
 
 

@@ -25,7 +25,8 @@ def test_arrays():
     assert isinstance(found, DenoisedData)
     assert ((found.data - clean) ** 2).mean() < 0.3 * ((X - clean) ** 2).mean()
     assert_allclose(found.error_before, 0.04, rtol=0.2)
-    assert_allclose(found.error_after.mean(), ((found.data - clean) ** 2).mean(), atol=0.004)
+    # Stein's estimate errs with the noise's own variance: three standard errors of 0.04 from 1,200 values
+    assert_allclose(found.error_after.mean(), ((found.data - clean) ** 2).mean(), atol=0.005)
     assert 0.05 < found.share < 0.35
     assert found.solver == "auto"
     assert len(found.history) == 1
