@@ -8,6 +8,16 @@ from typing import Any
 
 import pandas as pd
 
+BACKBONES = {
+    "mlp": "MLP",
+    "lstm": "LSTM",
+    "xlstm": "xLSTM",
+    "cnn_lstm": "CNN-LSTM",
+    "dlinear": "DLinear",
+    "ft_transformer": "FT-Transformer",
+    "cnn1d": "1-D CNN",
+}
+
 USUAL = "other_backbone"
 """A column that is empty where the backbone is the usual one, which goes without saying."""
 
@@ -83,7 +93,7 @@ def _one(key: str, value: Any) -> str:
     if value is None or value != value:
         return "" if key == USUAL else f"no {key.replace('_', ' ')}"
     if key == USUAL:
-        return f"backbone {value}"
+        return f"backbone {BACKBONES.get(value, value)}"
     if key == "dataset_sha256":
         return f"sha256 {str(value)[:8]}"
     if key == "settings":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,8 @@ class Ranking:
         Those behind Imp%; empty for the other measures.
     missing : tuple of Method
         Published methods that the campaign does not have at all; then there are no tests.
+    partial : dict
+        Datasets on which some methods have more numbers than all share: how many all share, and the most of one.
     """
 
     measure: Measure
@@ -38,6 +40,7 @@ class Ranking:
     left_out: dict[str, str]
     regressors: str = ""
     missing: tuple[Method, ...] = ()
+    partial: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def friedman(self) -> Friedman | None:
@@ -76,6 +79,9 @@ class Ranking:
                 f"Friedman chi2 = {result.chi2:.2f}, p = {result.p:.3g}; {refined}; "
                 f"Nemenyi critical difference {self.critical_difference:.2f} at alpha {statistics.ALPHA}."
             )
+        if self.partial:
+            shares = ", ".join(f"{dataset} {n} of {most}" for dataset, (n, most) in self.partial.items())
+            out.append(f"Where methods lack numbers, compared is what all have: {shares}.")
         for why in dict.fromkeys(self.left_out.values()):
             names = ", ".join(name for name, reason in self.left_out.items() if reason == why)
             out.append(f"Left out: {names} ({why}).")
@@ -93,34 +99,39 @@ def rankings(part: Results) -> list[Ranking]:
 
 
 def ranking(part: Results, measure: Measure) -> Ranking:
-    """Rank the published methods under one condition.
+    """Rank the published methods under one condition, on what all of them have.
 
-    A dataset without a number of every method, of every regressor and repetition, is left out.
+    Of a dataset count the numbers (one a regressor and repetition, or one a repetition) that every method has; one
+    without any is left out.
     """
     wanted, left_out = part.compared_datasets()
     rows = part.published
     if measure is IMP:
-        values, regressors = part.improvements("dataset", "repetition"), part.group()
+        scored = part.headline[part.headline["takes_part"]]
+        long = scored[["dataset", "row", "repetition", "regressor"]].assign(value=scored["imp"])
+        regressors = part.group()
     else:
-        fine = part.denoise[part.denoise["status"] == "ok"]
-        grouped = fine.groupby(["dataset", "row", "repetition"])[measure.name]
-        values, regressors = grouped.agg(value="mean", n="size").reset_index(), ""
-    over = values[values["row"].isin(rows.values())].groupby(["dataset", "row"])
-    value, count = (
-        part.unstack().reindex(index=wanted, columns=list(rows.values()))
-        for part in (over["value"].mean(), over["n"].sum())
-    )
-    count = count.fillna(0)
-    value = value.astype(float).where(count.eq(count.max(axis=1), axis=0))
+        fine = part.denoise[(part.denoise["status"] == "ok") & part.denoise[measure.name].notna()]
+        long = fine[["dataset", "row", "repetition"]].assign(regressor="", value=fine[measure.name])
+        regressors = ""
+    long = long[long["row"].isin(rows.values()) & long["dataset"].isin(wanted)]
+    place = ["dataset", "regressor", "repetition"]
+    common = long[long.groupby(place)["row"].transform("nunique") == len(rows)]
+    by_regressor = common.groupby(["dataset", "row", "regressor"])["value"].mean()
+    value = by_regressor.groupby(["dataset", "row"]).mean().unstack()
+    value = value.reindex(index=wanted, columns=list(rows.values())).astype(float)
     value.columns = pd.Index(list(rows), dtype=object)
     block, holes = statistics.without_holes(value)
-    left_out |= {
-        dataset: "no number, or not of every regressor and repetition: "
-        + ", ".join(BY_NAME[name].title for name in lacking)
-        for dataset, lacking in holes.items()
-    }
+    numbers = long.groupby(["dataset", "row"]).size().unstack().reindex(columns=list(rows.values())).fillna(0)
+    for dataset in holes:
+        n = numbers.loc[dataset] if dataset in numbers.index else pd.Series(0, index=numbers.columns)
+        lacking = [BY_NAME[name].title for name, row in rows.items() if n[row] < max(n.max(), 1)]
+        left_out[dataset] = f"no number that all have; fewer than others: {', '.join(lacking) or 'none'}"
+    shared = common[place].drop_duplicates().groupby("dataset").size()
+    partial = {d: (int(shared[d]), int(numbers.loc[d].max())) for d in block.index if d in shared}
+    partial = {dataset: (n, most) for dataset, (n, most) in partial.items() if n < most}
     missing = tuple(method for method in PUBLISHED if method.name not in rows)
-    return Ranking(measure, block, left_out | _other_settings(part), regressors, missing)
+    return Ranking(measure, block, left_out | _other_settings(part), regressors, missing, partial)
 
 
 def _other_settings(part: Results) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -9,6 +10,8 @@ from benchmarks import fake
 from experiments.base import paths
 from experiments.report import published, results_of, verdicts
 from experiments.report.album import Album
+from experiments.report.measures import IMP
+from experiments.report.ranking import ranking
 from experiments.report.sections.paper_versus_ours import paper_versus_ours
 from experiments.report.sections.what_decides import MATCHED_TEXT, what_decides
 from experiments.store.frame import frame
@@ -153,13 +156,13 @@ def test_a_setting_that_gets_there_is_named():
     cells = with_imp(cells, 97.0, where=lambda spec: spec["backbone"] == "dlinear")
     found = judged({**MICROSOFT, "settings_public": False}, cells)
     assert found.verdict == "not reproduced"
-    assert "reached with DenoGrad (backbone dlinear)" in found.reason
+    assert "reached with DenoGrad (backbone DLinear)" in found.reason
 
 
 def test_backbones_are_rows_of_their_own_and_the_usual_one_goes_without_saying():
     everything = results_of(frame(with_backbones(["cnn_lstm", "dlinear"], 60.0)))
     rows = [str(row) for row in everything.rows if row.method.name == "denograd_fixed"]
-    assert rows == ["DenoGrad", "DenoGrad (backbone cnn_lstm)", "DenoGrad (backbone dlinear)"]
+    assert rows == ["DenoGrad", "DenoGrad (backbone CNN-LSTM)", "DenoGrad (backbone DLinear)"]
     usual = everything.row_of("denograd_fixed")
     assert str(everything.rows[usual]) == "DenoGrad"
     kinds = everything.denoise.loc[everything.denoise["row"] == usual, "kind"]
@@ -176,7 +179,7 @@ def test_what_decides_shows_settings_backbones_and_those_of_the_regressors_kind(
     section = what_decides(results_of(frame(cells)), Album(None, enabled=False))
     table = next(section.tables())
     by_text = {str(case): case for case in table.value.index}
-    assert table.value.loc[by_text["ett: DenoGrad (backbone dlinear)"], "dlinear"] == pytest.approx(99)
+    assert table.value.loc[by_text["ett: DenoGrad (backbone DLinear)"], "dlinear"] == pytest.approx(99)
     assert table.value.loc[by_text["ett: DenoGrad"], "dlinear"] == pytest.approx(60)
     matched = table.value.loc[by_text[f"ett: DenoGrad ({MATCHED_TEXT})"]]
     assert matched["lstm"] == pytest.approx(60)
@@ -204,6 +207,18 @@ def test_a_rank_and_the_critical_difference():
     assert second.ours.margin == pytest.approx(4.69, abs=0.01)  # eight methods, five datasets
     assert second.verdict == "undecided"
     assert judged(RANK, with_imp(made(), -50.0, method="kalman")).verdict == "not reproduced"
+
+
+def test_ranks_compare_what_all_methods_have_and_say_so():
+    """An incomplete repetition takes no dataset out, and its numbers count for nobody."""
+    whole = made(repetitions=1)
+    more = [c for c in made(repetitions=2) if c.spec["repetition"] == 1 and c.spec["denoiser"] != "kalman"]
+    spoilt = with_imp(more, -1e6, method="dae")
+    one, two = (ranking(results_of(frame(cells)), IMP) for cells in (whole, whole + spoilt))
+    pd.testing.assert_frame_equal(one.block, two.block)
+    assert two.partial["ett"] == (3, 6)  # xgboost, lstm, dlinear
+    assert "Where methods lack numbers, compared is what all have" in two.sentence()
+    assert not one.partial
 
 
 def test_ranks_need_enough_datasets_of_the_paper():
