@@ -338,7 +338,7 @@ def test_processes_draw_the_same(tmp_path):
 
 def test_the_readme_says_what_the_cells_say():
     text = rebuild.README.read_text()
-    assert text == rebuild.rewritten(text, results_of(archive.load(ROOT / "results" / "first"))), (
+    assert text == rebuild.rewritten(text, results_of(archive.load(ROOT / "results" / "uncapped"))), (
         "README.md is not what the cells say: run 'make report'"
     )
 
