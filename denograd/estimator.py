@@ -42,8 +42,8 @@ class DenoGrad:
 
     Notes
     -----
-    A model of windows with the attribute ``affine = True`` (a linear forecaster) is refined by one convolution
-    per epoch instead of one pass per window, where `save_gradients` is off.
+    A model that is affine in its windows (a linear forecaster) is refined by one convolution per epoch instead of one
+    pass per window, where `save_gradients` is off. Whether it is so is tried, unless its attribute ``affine`` says.
 
     Attributes
     ----------

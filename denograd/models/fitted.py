@@ -14,7 +14,7 @@ from denograd.data.arrays import Array
 from denograd.data.windows import count_windows, targets_of, windows_of
 from denograd.models.frozen import Criterion, Forward, Predictor, dtype_of
 from denograd.models.layouts import Layout, find_layout
-from denograd.models.probe import check_model, is_mean, slope_of
+from denograd.models.probe import check_model, find_affine, is_mean
 
 PROBE_ROWS = 64
 """Samples, spread over the data, on which a model is looked at before a run."""
@@ -125,7 +125,7 @@ def open_model(fitted: Fitted, rule: str, batch_size: int | None) -> Opened:
     check_model(predict, x, t, probe)
     with torch.no_grad():
         mean = is_mean(predict, predict(x, probe), t)
-    affine = slope_of(predict, x, probe) if fitted.is_ts and getattr(fitted.model, "affine", False) else None
+    affine = find_affine(predict, x, probe) if fitted.is_ts else None
     return Opened(predict, X, y, dtype, mean, batch_size or _batch_size(fitted, predict, x, probe), affine)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from denograd import DenoGrad
+from denograd.rules.affine import descend_affine
 
 
 class Wrapped(nn.Module):
@@ -382,3 +383,62 @@ def test_in_float64_steps_keep_their_length_in_any_unit(unit):
     moved = closed(unit)
     assert (moved[:, 3] != y).all()
     assert_allclose(moved, closed(1.0), rtol=1e-6)
+
+
+# Affine models of windows
+
+
+class Decomposed(nn.Module):
+    """As DLinear: trend and remainder, a linear layer each; says nothing of being affine."""
+
+    def __init__(self, window=8, channels=3, bend=None):
+        super().__init__()
+        self.trend, self.rest = nn.Linear(window * channels, 2), nn.Linear(window * channels, 2)
+        self.bend = bend
+
+    def forward(self, x):
+        smooth = F.avg_pool1d(F.pad(x.transpose(1, 2), (1, 1), mode="replicate"), 3, 1).transpose(1, 2)
+        out = self.trend(smooth.flatten(1)) + self.rest((x - smooth).flatten(1))
+        return out if self.bend is None else self.bend(out)
+
+
+BENDS = {
+    "relu": F.relu,
+    "tanh": lambda v: 1000 * torch.tanh(v / 1000),
+    "clamp": lambda v: v.clamp(-30, 30),
+    "square": lambda v: v + 1e-4 * v**2,
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rule", ["fixed", "gauss_newton"])
+def test_an_affine_model_is_found_out(series, rule, dtype, monkeypatch):
+    torch.manual_seed(0)
+    model = Decomposed().to(dtype)
+    calls = []
+
+    def spy(*args, **kwargs):
+        calls.append(1)
+        return descend_affine(*args, **kwargs)
+
+    monkeypatch.setattr("denograd.rules.registry.descend_affine", spy)
+    fitted = DenoGrad(model, nn.MSELoss(), "cpu").fit(
+        series.astype(np.float64), is_ts=True, window_size=8, target_cols=[0, 1]
+    )
+    how = {"rule": rule, "max_epochs": 4, "save_gradients": False, "verbose": False}
+    found = fitted.transform(**how)
+    assert calls == [1]
+    model.affine = False
+    plain = fitted.transform(**how)
+    assert calls == [1]
+    for a, b in zip(found[:2], plain[:2], strict=True):
+        assert_allclose(a, b, atol=2e-5 if dtype is torch.float32 else 1e-10)
+
+
+@pytest.mark.parametrize("bend", BENDS.values(), ids=BENDS)
+def test_what_is_not_affine_takes_the_ordinary_path(series, bend, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.delattr("denograd.rules.registry.descend_affine")
+    DenoGrad(Decomposed(bend=bend), nn.MSELoss(), "cpu").fit(
+        series, is_ts=True, window_size=8, target_cols=[0, 1]
+    ).transform(max_epochs=1, save_gradients=False, verbose=False)
