@@ -33,6 +33,10 @@ WIDE = 32
 MOST = 1e60
 """Larger values, and columns of smaller ones than its inverse, are refused: fourth powers are computed with."""
 
+WIDE_TABLE = 100
+"""A table with more columns has no networks: their first layers, one per column and fold, each over all columns, would
+take gigabytes."""
+
 CHUNK = 4096
 """Rows that pass through the networks at once."""
 
@@ -73,7 +77,7 @@ class BlindSpot:
         Parts of the cross-fitting: every fifth stretch of 50 steps of a series, random rows of a table.
     hidden : int, default 32
         Units of both hidden layers of a column's network; 0 leaves the ridge alone. Wide series (more than
-        32 columns) have no network.
+        32 columns) and wide tables (more than 100) have no network.
     epochs : int, optional
         Passes of the network over the data; by default 20 over a table and 10 over a series, and never more
         than about half a minute of one core allows.
@@ -188,7 +192,8 @@ class BlindSpot:
         residual = self._fit_linear(features, Z)
         self.gain_ = torch.zeros(c, device=self.device)
         self.net_: dict[str, Tensor] = {}
-        if self.hidden and not self.wide_ and not self.constant_.all():
+        nets = not self.wide_ and (self.kind == "series" or c <= WIDE_TABLE)
+        if self.hidden and nets and not self.constant_.all():
             residual += self._fit_nets(features, Z, residual, seed=int(rng.integers(2**63)))
         self.prediction_ = (Z + residual) * self.scale_ + self.center_
         self.residual_ = self.prediction_ - X
