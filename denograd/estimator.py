@@ -10,6 +10,7 @@ from torch import nn
 from denograd.data.arrays import Array, Wrap, is_column, is_frame, read, read_targets
 from denograd.data.checks import check_targets, check_windows, not_fitted
 from denograd.data.time_index import check_index, check_labels
+from denograd.map.refine import Refined
 from denograd.models.fitted import Fitted
 from denograd.models.frozen import Criterion, Forward, choose_device
 from denograd.models.layouts import Layout
@@ -51,6 +52,9 @@ class DenoGrad:
         Per epoch of the last run: ``moved`` (share of the samples; `global` and `map`: of the rows), ``residual``
         (mean size), ``displacement`` (mean distance of a row from what was observed), ``seconds``. An epoch of
         `map` is an iteration of L-BFGS, or the one closed form. `global` and `map` add their ``objective``.
+    result_ : Refined or None
+        Of a run of `map` what is known besides: level, bound, estimated error, residual, scale, of the columns of X
+        and, where the target stands apart, then of y; see `denograd.Refined`.
 
     Examples
     --------
@@ -69,6 +73,7 @@ class DenoGrad:
     """
 
     history_: list[dict[str, Any]]
+    result_: Refined | None
 
     def __init__(
         self,
@@ -232,7 +237,8 @@ class DenoGrad:
         solver : {"auto", "lbfgs", "one_step"}, optional
             `map`: L-BFGS; the closed form, which moves targets only; or what is better (default).
         folds : int, optional
-            `map`: train so many copies of the model anew, each to refine the part that it has not seen.
+            `map`: train so many copies of the model anew, each to refine the part that it has not seen (5), since a
+            model's errors on rows it was trained on look smaller than they are; 1 takes the model as it is.
         verbose : bool
             Whether to show progress (never where stderr is not a terminal).
 
@@ -279,7 +285,7 @@ class DenoGrad:
             save_gradients=save_gradients,
             verbose=verbose,
         )
-        self.history_ = refined.history
+        self.history_, self.result_ = refined.history, refined.details
         y = None if refined.y is None or self._wrap_y is None else self._wrap_y(refined.y)
         return self._wrap_X(refined.X), y, refined.grad_x, refined.grad_y
 

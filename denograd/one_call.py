@@ -247,6 +247,7 @@ def _result(
         evidence=tuple(grounds),
         asked=readings.by_column(np.sqrt((np.broadcast_to(asked, missing.shape) ** 2).mean(0))),
         kind=readings.kind,
+        outliers=readings.by_column(rows(np.where(missing, 0.0, found.outliers))) == 1,
         observed=observed,
         refined=readings.by_column(rows(values)),
         residual=readings.by_column(rows(np.where(missing, np.nan, found.residual))),

@@ -204,7 +204,7 @@ class BlindSpot:
     def _standardise(self, X: Array) -> Array:
         """Learn centre and scale of the columns, and give them standardised; constants and outliers become 0."""
         self.low_, self.high_ = far_limits(X)
-        self.outliers_ = (self.low_ > X) | (self.high_ < X)
+        self.outliers_ = self.is_far(X)
         seen = np.where(self.outliers_, np.nan, X) if self.outliers_.any() else X
         largest = np.nanmax(np.abs(seen), 0)
         if (largest > MOST).any() or ((largest > 0) & (largest < 1 / MOST)).any():
@@ -219,10 +219,14 @@ class BlindSpot:
         self.scale_ = np.where(self.constant_, 1.0, spread)
         return self.standardised(X)
 
+    def is_far(self, X: Array) -> NDArray[np.bool_]:
+        """Which values are outliers by the limits that `fit` found, (n, c)."""
+        far: NDArray[np.bool_] = (self.low_ > X) | (self.high_ < X)
+        return far
+
     def standardised(self, X: Array) -> Array:
         """Columns as the regressions see them: standardised, 0 for constants and for what is far out."""
-        far = (self.low_ > X) | (self.high_ < X)
-        Z: Array = np.where(far | self.constant_, 0.0, (X - self.center_) / self.scale_)
+        Z: Array = np.where(self.is_far(X) | self.constant_, 0.0, (X - self.center_) / self.scale_)
         return Z
 
     def _fit_linear(self, features: Array, Z: Array) -> Array:

@@ -30,6 +30,9 @@ DB4 = np.array(
 """Scaling filter of Daubechies' wavelet with four vanishing moments (Daubechies, 1988)."""
 
 
+TOO_HIGH = 3.0
+"""A given level of so many bounds is in a wrong unit, which is warned of; less is only noted in the evidence."""
+
 LISTED = 10
 """So many columns' bounds an error lists."""
 
@@ -166,9 +169,28 @@ def noise_level(
         level, evidence = _given(by_column(sigma, names), columns, rows, each), ["given"] * columns
     level[..., constant] = 0.0
     capped = cap(level, bound if rms is None or level.ndim == 1 else rms, outputs, least_share)
+    if not isinstance(sigma, str):
+        _warn_of_cap(level, bound, outputs, names)
     for j in np.flatnonzero((capped < level).reshape(-1, columns).any(0)).tolist():
         evidence[j] += f", {_size(level, j):.3g} capped to {_size(capped, j):.3g} by the residual"
     return NoiseLevel(capped, tuple("constant" if c else e for c, e in zip(constant, evidence, strict=True)))
+
+
+def _warn_of_cap(level: Array, bound: Array, outputs: NDArray[np.int64], names: Sequence[Any]) -> None:
+    """Say which given levels are far more than the residual allows."""
+    asked = per_column(level)[outputs]
+    far = np.flatnonzero(asked > TOO_HIGH * bound)
+    if not len(far):
+        return
+    listed = [f"{names[outputs[k]]}: {asked[k]:.4g} (bound {bound[k]:.4g})" for k in far[:LISTED]]
+    if len(far) > LISTED:
+        listed.append(f"and {len(far) - LISTED} more")
+    warnings.warn(
+        f"sigma is larger than the noise can be, and was capped, in column {', '.join(listed)}: is it in the data's "
+        "units, and a standard deviation?",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def per_column(sigma: Array) -> Array:

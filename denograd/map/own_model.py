@@ -17,14 +17,17 @@ from denograd.data.windows import targets_of, windows_of
 from denograd.map.blind_spot import Segment, predict_rows
 from denograd.map.candidates.support import fit_support
 from denograd.map.error_scale import noise_bound
-from denograd.map.noise_level import noise_level
+from denograd.map.noise_level import NoiseLevel, noise_level
 from denograd.map.objective import Question
 from denograd.map.posterior import FEWEST
-from denograd.map.refine import check_solver
+from denograd.map.refine import Refined, check_solver
 from denograd.map.solve import Answer, Solver, answer, count_steps
 from denograd.models.fitted import Fitted, Opened, RuleResult, open_model
 from denograd.models.folds import fold_models, fold_of
 from denograd.models.frozen import Predictor, frozen
+
+FOLDS = 5
+"""Copies of the model, by default."""
 
 
 def transform_map(
@@ -32,7 +35,7 @@ def transform_map(
     *,
     sigma: Any,
     solver: Solver,
-    folds: int | None,
+    folds: int,
     max_epochs: int,
     denoise_y: bool,
     batch_size: int | None,
@@ -51,9 +54,9 @@ def transform_map(
     solver : {"auto", "lbfgs", "one_step"}
         L-BFGS, the closed form, which moves targets only, or what is better: L-BFGS, but for targets whose values
         have a density that tells more (`denograd.map.candidates.support`).
-    folds : int or None
-        None takes the model as it is: if it was trained on these very rows, its residual looks better than it
-        is. A number of folds trains that many copies anew, each refining the part that it did not see.
+    folds : int
+        So many copies of the model are trained anew, each to refine the part that it did not see: a model's residual on
+        rows that it was trained on looks better than it is. 1 takes the model as it is.
     max_epochs : int
         Iterations of L-BFGS.
     denoise_y : bool
@@ -88,17 +91,50 @@ def transform_map(
         constant = (matrix == matrix[0]).all(0)
         kind: Kind = "series" if fitted.is_ts else "tabular"
         bound = noise_bound(residual)
-        level = noise_level(sigma, matrix, bound, outputs, constant, kind, fitted.names, each).sigma
-        question = Question(segments, outputs, level, moves, kind, None, fitted.device)
+        level = noise_level(sigma, matrix, bound, outputs, constant, kind, fitted.names, each)
+        question = Question(segments, outputs, level.sigma, moves, kind, None, fitted.device)
         found: Answer = answer(
             matrix[order], question, "lbfgs" if solver == "auto" else solver, max_epochs, progress
         )
         if solver == "auto":
             _prefer_supports(found, matrix[order], question)
-    values = matrix + found.step[np.argsort(order)]
+    back = np.argsort(order)
+    values = matrix + found.step[back]
     X = values[:, :columns].astype(fitted.X.dtype)
     y = values[:, outputs] if fitted.y is None else values[:, outputs].astype(fitted.y.dtype)
-    return RuleResult(X, y, history=progress.history)
+    details = _details(values, found, level, bound, outputs, back, progress)
+    return RuleResult(X, y, history=progress.history, details=details)
+
+
+def _details(
+    values: Array,
+    found: Answer,
+    level: NoiseLevel,
+    bound: Array,
+    outputs: NDArray[np.int64],
+    back: NDArray[np.int64],
+    progress: Progress,
+) -> Refined:
+    """What `denograd.refine` says of its result, of the data matrix."""
+    residual = found.residual[back]
+    per_column = np.full(values.shape[1], np.nan)
+    per_column[outputs] = bound
+    unlike = np.nan_to_num(residual / np.where(bound > 0, bound, 1.0))
+    return Refined(
+        values=values,
+        sigma=level.sigma,
+        evidence=level.evidence,
+        bound=per_column,
+        residual=residual,
+        scale=found.scale[back],
+        score=np.sqrt((unlike**2).mean(1)),
+        error=found.error,
+        iterations=found.iterations,
+        evaluations=found.evaluations,
+        objective=found.objective,
+        history=progress.history,
+        outliers=np.zeros(values.shape, dtype=bool),
+    )
 
 
 def _prefer_supports(found: Answer, z_obs: Array, question: Question) -> None:
@@ -118,13 +154,16 @@ def _prefer_supports(found: Answer, z_obs: Array, question: Question) -> None:
 
 
 def _models(
-    fitted: Fitted, opened: Opened, folds: int | None, verbose: bool
+    fitted: Fitted, opened: Opened, folds: int, verbose: bool
 ) -> tuple[list[Predictor], NDArray[np.int64]]:
     """The models, and which of them predicts a row of the table or a window of the series."""
-    if folds is None:
-        return [opened.predict], np.zeros(len(fitted.X) if not fitted.is_ts else fitted.count, dtype=int)
+    if folds == 1 or not any(True for _ in fitted.model.parameters()):
+        return [opened.predict], np.zeros(fitted.count, dtype=int)
     if not isinstance(folds, int) or not 2 <= folds <= fitted.count // 4:
-        raise ValueError(f"folds must be None or between 2 and {fitted.count // 4}, got {folds!r}")
+        raise ValueError(
+            f"folds must be 1, the model as it is, or up to {fitted.count // 4}, a quarter of the samples, got "
+            f"{folds!r}"
+        )
     fold = fold_of(fitted.count, folds, "series" if fitted.is_ts else "tabular", np.random.default_rng(0))
     x, y = opened.X, opened.y
     if fitted.is_ts:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
@@ -56,6 +57,8 @@ class Refined:
         Before and after; NaN for the closed form.
     history : list of dict
         Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
+    outliers : (n, c) bool array
+        Values so far out that they are no measurement, a sentinel say: they were left as they are, and told nothing.
     """
 
     values: Array
@@ -70,6 +73,7 @@ class Refined:
     evaluations: int
     objective: tuple[float, float]
     history: list[dict[str, Any]]
+    outliers: NDArray[np.bool_]
 
 
 @one_thread()
@@ -171,8 +175,9 @@ def refine(
         found = answer(X[order], question, solver, max_iter, progress)
     back = np.argsort(order)
     residual = found.residual[back]
+    outliers = blind.is_far(X)
     return Refined(
-        values=X + found.step[back],
+        values=X + np.where(outliers, 0.0, found.step[back]),
         sigma=given.sigma,
         evidence=given.evidence,
         bound=bound,
@@ -184,6 +189,7 @@ def refine(
         evaluations=found.evaluations,
         objective=found.objective,
         history=progress.history,
+        outliers=outliers,
     )
 
 
@@ -241,6 +247,7 @@ def _refine_auto(
         evaluations=1,
         objective=(float("nan"), float("nan")),
         history=progress.history,
+        outliers=blind.is_far(X),
     )
 
 

@@ -77,13 +77,14 @@ class Fitted:
 
 @dataclass
 class RuleResult:
-    """What a rule gives back: arrays shaped like `Fitted`'s, gradients per epoch, figures per epoch."""
+    """What a rule gives back: arrays shaped like `Fitted`'s, gradients and figures per epoch, what else it knows."""
 
     X: Array
     y: Array | None
     grad_x: list[Array] = field(default_factory=list)
     grad_y: list[Array] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    details: Any = None
 
 
 class Opened(NamedTuple):

@@ -64,7 +64,8 @@ def fold_models(
         if own and not callable(getattr(module, "reset_parameters", None)):
             raise ValueError(
                 f"folds: the layer {type(module).__name__} has weights but no reset_parameters(), so the model "
-                "cannot be trained anew without a part of the data: add the method, or leave folds=None"
+                "cannot be trained anew without a part of the data: add the method, or set folds=1 to take the model "
+                "as it is, which is honest only if it was trained on other rows"
             )
     devices = [x.device] if x.device.type == "cuda" else []
     models = []

@@ -15,7 +15,7 @@ from denograd.data.checks import (
     check_positive,
 )
 from denograd.data.progress import Progress
-from denograd.map.own_model import transform_map
+from denograd.map.own_model import FOLDS, transform_map
 from denograd.models.fitted import Fitted, RuleResult, open_model
 from denograd.models.frozen import frozen
 from denograd.rules import steps
@@ -211,6 +211,6 @@ RULES = {
     ),
     "global": Rule(_refine_jointly, {"lam": 1.0, "lr": 0.05, "tol": 1e-7, "max_epochs": 300}),
     "map": Rule(
-        transform_map, {"sigma": None, "solver": "auto", "folds": None, "max_epochs": 40}, gradients=False
+        transform_map, {"sigma": None, "solver": "auto", "folds": FOLDS, "max_epochs": 40}, gradients=False
     ),
 }

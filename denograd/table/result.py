@@ -55,6 +55,8 @@ class DenoisedData:
         What else was done: rows put in order, steps without a reading.
     evidence : tuple of str
         Where the level of every column comes from: given, or on what grounds.
+    outliers : (n, c) bool array
+        Values so far out that they are no measurement, a sentinel say: left as they are, and nothing learned from them.
     asked : (c,) array
         Level that was given, before it was capped at what the bound allows.
     kind : {"tabular", "series"}
@@ -76,6 +78,7 @@ class DenoisedData:
     notes: list[str] = field(default_factory=list)
     evidence: tuple[str, ...] = ()
     asked: Array = field(default_factory=lambda: np.zeros(0))
+    outliers: Array = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))
     kind: Kind = "tabular"
     observed: Array = field(default_factory=lambda: np.zeros((0, 0)))
     refined: Array = field(default_factory=lambda: np.zeros((0, 0)))
@@ -100,7 +103,7 @@ class DenoisedData:
             moved: Array = np.sqrt((np.where(known, change, 0.0) ** 2).sum(0) / known.sum(0))
         return moved
 
-    def outliers(self) -> Array:
+    def surprises(self) -> Array:
         """Values per column farther than five bounds from what the rest says, (c,); a sensor's error, or news."""
         far = np.abs(self.residual) > 5 * self.bound
         count: Array = np.where(np.isfinite(self.bound), far.sum(0), 0)
@@ -121,7 +124,7 @@ class DenoisedData:
                 "rmse_after": np.sqrt(self.error_after),
                 "share": share,
                 "moved": self.moved(),
-                "outliers": self.outliers(),
+                "outliers": self.surprises(),
                 "gaps": self.gaps,
                 "why": [column.why for column in self.columns],
             },

@@ -207,7 +207,7 @@ class DenoGradMapBackbone(_Levelled):
         self.options: dict[str, Any] = {
             "solver": solver,
             "max_epochs": max_epochs if solver != "one_step" else None,
-            "folds": folds,
+            "folds": 1 if folds is None else folds,
         }
 
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008

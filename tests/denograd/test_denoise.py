@@ -219,6 +219,7 @@ def test_intervals_cover_what_they_say():
     assert 0.85 < inside.mean() < 0.95
 
 
+@pytest.mark.filterwarnings("ignore:sigma is larger")  # columns that repeat each other
 def test_a_result_that_speaks():
     log, _, noise = sensor_log()
     log.loc[3, "temp"] = np.nan
@@ -359,3 +360,33 @@ def test_a_level_is_named_once():
     _, X = noisy_waves()
     with pytest.raises(TypeError, match="sigma and quiet both name"):
         denoise(X, 0.2, "series", quiet=slice(0, 50))
+
+
+def spoilt():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 400))
+    X = np.column_stack([a, b, a + b]) + 0.2 * rng.normal(size=(400, 3))
+    X[[7, 90], [2, 0]] = -9999.0
+    return X
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "one_step"])
+def test_outliers_are_reported_and_stay(solver):
+    X = spoilt()
+    result = denoise(X, 0.2, solver=solver, hidden=4, epochs=1, verbose=False)
+    assert np.argwhere(result.outliers).tolist() == [[7, 2], [90, 0]]
+    assert_array_equal(result.data[result.outliers], -9999.0)
+    assert (result.data != X).any(0).all()
+    assert result.share < 0.95
+    frame = pd.DataFrame(X, columns=list("abc"))
+    assert denoise(frame, 0.2, hidden=4, epochs=1, verbose=False).outliers.shape == (400, 3)
+
+
+def test_a_level_in_the_wrong_unit_is_said():
+    X = spoilt()[100:]
+    with pytest.warns(
+        UserWarning, match=r"capped, in column 0: 20 \(bound 0\.\d+\), 1: 20 .*is it in the data's units"
+    ):
+        denoise(X, 20.0, hidden=0, verbose=False)
+    with pytest.warns(UserWarning, match=r"capped, in column 1: 5 \(bound"):
+        denoise(X, [0.2, 5.0, 0.2], hidden=0, verbose=False)

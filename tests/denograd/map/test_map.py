@@ -200,7 +200,8 @@ def test_new_rows_of_a_table_are_refined_one_by_one():
 
 def test_the_level_is_capped_by_the_residual():
     _, noisy, blind = fitted("tabular")
-    found = refine(blind, noisy, 100.0, fitted_rows=len(noisy), solver="one_step")
+    with pytest.warns(UserWarning, match="larger than the noise can be"):
+        found = refine(blind, noisy, 100.0, fitted_rows=len(noisy), solver="one_step")
     assert (found.sigma <= noise_bound(blind.residual_)).all()
 
 
@@ -244,10 +245,10 @@ def test_no_level_names_the_columns_of_a_frame():
     assert list(error.value.bound) == ["price", "volume", "rate"]
     fitted = DenoGrad(nn.Linear(3, 1), nn.MSELoss(), "cpu").fit(frame, pd.Series(noisy[:, 0], name="goal"))
     with pytest.raises(NoiseLevelMissing, match=r"\{goal: "):
-        fitted.transform(rule="map", verbose=False)
+        fitted.transform(rule="map", folds=1, verbose=False)
     named = DenoGrad(nn.Linear(3, 1), nn.MSELoss(), "cpu").fit(frame, "rate")
     with pytest.raises(NoiseLevelMissing, match=r"\{rate: "):
-        named.transform(rule="map", verbose=False)
+        named.transform(rule="map", folds=1, verbose=False)
 
 
 def test_many_bounds_are_not_all_listed():
@@ -290,6 +291,7 @@ def test_no_common_level_where_columns_do_not():
     assert set(caught.value.bound) == set(range(5))
 
 
+@pytest.mark.filterwarnings("ignore:sigma is larger")
 def test_a_level_that_the_residual_rules_out_is_capped_and_said():
     _, noisy, blind = fitted("series", hidden=0)
     found = refine(blind, noisy, [0.1, 5.0, 0.1], fitted_rows=len(noisy))
@@ -338,7 +340,7 @@ def run(model, noisy, *, future=1, stride=1, flat=False, **settings):
     cols = list(range(noisy.shape[1]))
     denoiser = DenoGrad(model, nn.MSELoss(), device="cpu")
     denoiser.fit(noisy, is_ts=True, window_size=8, target_cols=cols, flattening=flat, stride=stride)
-    return denoiser, denoiser.transform(rule="map", verbose=False, **settings)
+    return denoiser, denoiser.transform(rule="map", verbose=False, **{"folds": 1, **settings})
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "one_step"])
@@ -396,18 +398,20 @@ def test_a_table_with_its_target_apart():
         model.bias.fill_(0.0)
     X, y = noisy[:, :2].astype(np.float32), noisy[:, 2]
     denoiser = DenoGrad(model, nn.MSELoss(), device="cpu").fit(X, y)
-    X_, y_, _, _ = denoiser.transform(rule="map", sigma=0.2, verbose=False)
+    X_, y_, _, _ = denoiser.transform(rule="map", folds=1, sigma=0.2, verbose=False)
     assert (X_.dtype, y_.dtype) == (np.float32, np.float64)
     assert share(y_, clean[:, 2], y) < 0.8
-    _, kept, _, _ = denoiser.transform(rule="map", sigma=[0.2, 0.2, 0.2], denoise_y=False, verbose=False)
+    _, kept, _, _ = denoiser.transform(
+        rule="map", folds=1, sigma=[0.2, 0.2, 0.2], denoise_y=False, verbose=False
+    )
     assert_array_equal(kept, y)
     with pytest.raises(NoiseLevelMissing, match=r"one per column of X, then of y, .*\{y: ") as missing:
-        denoiser.transform(rule="map", verbose=False)
+        denoiser.transform(rule="map", folds=1, verbose=False)
     assert list(missing.value.bound) == ["y"]
     with pytest.raises(ValueError, match=r"one per column of X, then of y \(3\), got shape \(2,\)"):
-        denoiser.transform(rule="map", sigma=[0.2, 0.2], verbose=False)
+        denoiser.transform(rule="map", folds=1, sigma=[0.2, 0.2], verbose=False)
     with pytest.raises(TypeError, match="nothing to move"):
-        denoiser.transform(rule="map", sigma=0.2, solver="one_step", denoise_y=False, verbose=False)
+        denoiser.transform(rule="map", folds=1, sigma=0.2, solver="one_step", denoise_y=False, verbose=False)
 
 
 def test_levels_by_column():
@@ -421,7 +425,9 @@ def test_levels_by_column():
 
     def refined(X, y, sigma):
         X, y, _, _ = (
-            DenoGrad(model, nn.MSELoss(), "cpu").fit(X, y).transform(rule="map", sigma=sigma, verbose=False)
+            DenoGrad(model, nn.MSELoss(), "cpu")
+            .fit(X, y)
+            .transform(rule="map", folds=1, sigma=sigma, verbose=False)
         )
         return np.column_stack([X, y])
 
@@ -448,8 +454,8 @@ def test_folds_train_copies_that_have_not_seen_the_part():
     assert_array_equal(run(model, noisy, **settings)[1][0], X)
     assert_array_equal(model.layer.weight.detach(), weights.detach())
     assert_array_equal(torch.get_rng_state(), state)
-    with pytest.raises(ValueError, match="folds must be None or between"):
-        run(model, noisy, sigma=0.2, folds=1)
+    with pytest.raises(ValueError, match="folds must be 1, the model as it is, or up to 98"):
+        run(model, noisy, sigma=0.2, folds=1000)
 
 
 def test_folds_need_layers_that_can_start_anew():
@@ -464,3 +470,50 @@ def test_folds_need_layers_that_can_start_anew():
     _, noisy = curve()
     with pytest.raises(ValueError, match="Scale has weights but no reset_parameters"):
         run(nn.Sequential(Scale(), forecaster(noisy)), noisy, sigma=0.2, folds=3)
+
+
+def test_an_overfitted_model_is_not_believed_by_default():
+    """Its errors on the rows that it was trained on are far too small; what is known stands in result_."""
+    rng = RNG(0)
+    X = rng.uniform(-2, 2, size=(150, 2))
+    clean = np.sin(X[:, 0]) + X[:, 1]
+    y = clean + 0.3 * rng.normal(size=150)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 1)
+    ).double()
+    adam, x, goal = torch.optim.Adam(model.parameters(), 3e-3), torch.tensor(X), torch.tensor(y)[:, None]
+    for _ in range(800):
+        adam.zero_grad()
+        nn.functional.mse_loss(model(x), goal).backward()
+        adam.step()
+    denoiser = DenoGrad(model, nn.MSELoss(), "cpu").fit(X, y)
+    how = {"rule": "map", "sigma": {"y": 0.3}, "solver": "one_step", "verbose": False}
+
+    def left(**settings):
+        return float(
+            ((denoiser.transform(**how, **settings)[1] - clean) ** 2).mean() / ((y - clean) ** 2).mean()
+        )
+
+    as_it_is, honest = left(folds=1), left()
+    assert honest < 0.5 < 0.6 < as_it_is
+    result = denoiser.result_
+    assert_allclose(result.error[2] / 0.3**2, honest, atol=0.25)
+    assert_allclose(result.sigma, [0.0, 0.0, 0.3])
+    assert np.isnan(result.bound[:2]).all()
+    assert result.bound[2] > 0.28
+    assert_array_equal(result.values[:, 2], denoiser.transform(**how)[1])
+    denoiser.transform(max_epochs=1, verbose=False)
+    assert denoiser.result_ is None
+
+
+def test_a_model_without_weights_is_taken_as_it_is():
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean(1)
+
+    X = RNG(0).normal(size=(100, 2))
+    y = X.mean(1) + 0.3 * RNG(1).normal(size=100)
+    denoiser = DenoGrad(Mean(), nn.MSELoss(), "cpu").fit(X, y)
+    found = denoiser.transform(rule="map", sigma={"y": 0.3}, solver="one_step", verbose=False)
+    assert (found[1] != y).any()

@@ -256,7 +256,7 @@ def test_time_features_stand_apart(series, rule, stride, batch_size):
         timed.net.bias.zero_()
     how = {"rule": rule, "max_epochs": 4, "batch_size": batch_size, "verbose": False}
     if rule == "map":
-        how |= {"solver": "one_step"}
+        how |= {"solver": "one_step", "folds": 1}
         del how["max_epochs"]
         how["sigma"] = {0: 0.1, 1: 0.1, 2: 0.1, "y": 0.1}
     denoiser = DenoGrad(timed, nn.MSELoss(), "cpu", forward=forward)
