@@ -20,13 +20,13 @@ def noisy_waves(n=400, noise=0.2):
 
 
 def test_arrays():
-    clean, X = noisy_waves()
+    clean, X = noisy_waves(1200)
     found = denoise(X, 0.2, "series", **QUICK)
     assert isinstance(found, DenoisedData)
     assert ((found.data - clean) ** 2).mean() < 0.3 * ((X - clean) ** 2).mean()
     assert_allclose(found.error_before, 0.04, rtol=0.2)
-    # Stein's estimate errs with the noise's own variance: three standard errors of 0.04 from 1,200 values
-    assert_allclose(found.error_after.mean(), ((found.data - clean) ** 2).mean(), atol=0.005)
+    # Stein's estimate errs with the noise's own variance, of which 3,600 values tell 0.001
+    assert_allclose(found.error_after.mean(), ((found.data - clean) ** 2).mean(), atol=0.004)
     assert 0.05 < found.share < 0.35
     assert found.solver == "auto"
     assert len(found.history) == 1
