@@ -215,3 +215,13 @@ def test_sizes_whose_squares_cannot_be_computed_with_are_refused(unit):
     X[:, 1] *= unit
     with pytest.raises(ValueError, match=r"column 1 has values of size .*: give it in another unit"):
         BlindSpot("series").fit(X)
+
+
+def test_a_wide_table_has_no_networks(monkeypatch):
+    monkeypatch.setattr("denograd.map.blind_spot.WIDE_TABLE", 3)
+    X = np.random.default_rng(0).normal(size=(60, 2)) @ np.ones((2, 4))
+    X += 0.3 * np.random.default_rng(1).normal(size=X.shape)
+    wide, narrow = BlindSpot(epochs=1).fit(X), BlindSpot(epochs=1).fit(X[:, :3])
+    assert wide.net_ == {}
+    assert narrow.net_
+    assert np.isfinite(refine(wide, X, 0.3, fitted_rows=60, solver="one_step").values).all()
