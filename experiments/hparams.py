@@ -23,7 +23,7 @@ from experiments.base import command
 from experiments.base.errors import BadConfig, HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
-from experiments.config.words import checked, explained
+from experiments.config.words import checked, config_folders, explained, searchpath, words_of
 from experiments.report import results_of, slug
 from experiments.run.bench import Bench
 from experiments.run.loop import execute
@@ -42,12 +42,14 @@ profile, repetitions, ...) makes another study; one process at a time works at e
 Options
   hparams_search=NAME  which study (default denograd)
   trials=N             how many trials in all; those of earlier calls count
-  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, campaign, ...
+  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, ...; the campaign that
+                       keeps the cells is hparams_NAME unless campaign= names another
+  --config-dir PATH    a folder with further members of the groups, and studies in PATH/hparams_search
 
 Examples
-  python -m experiments.hparams hparams_search=denograd dataset=nasdaq profile=quick campaign=study
-  python -m experiments.hparams hparams_search=denograd dataset=parkinsons profile=quick campaign=study trials=60
-  python -m experiments.hparams hparams_search=denograd_grid dataset=diabetes profile=smoke campaign=study
+  python -m experiments.hparams hparams_search=denograd dataset=nasdaq profile=quick
+  python -m experiments.hparams hparams_search=denograd dataset=parkinsons profile=quick trials=60
+  python -m experiments.hparams hparams_search=denograd_grid dataset=diabetes profile=smoke
 
 Groups: those of a run, see `python -m experiments.list`.
 
@@ -103,7 +105,7 @@ def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
         For bad input.
     """
     name, trials, overrides = _taken_apart(arguments)
-    plan = load_search(name)
+    plan = load_search(name, [FOLDER, *(folder / "hparams_search" for folder in config_folders(arguments))])
     wanted = plan["trials"] if trials is None else trials
     first = configure(plan, {}, overrides)
     threads_fit(first.threads)
@@ -126,7 +128,7 @@ def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
     return study, failed
 
 
-def load_search(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+def load_search(name: str, folders: Sequence[Path] = (FOLDER,)) -> dict[str, Any]:
     """Read a study's file.
 
     Raises
@@ -136,9 +138,10 @@ def load_search(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     BadConfig
         If a field is missing, unknown or not of its range.
     """
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        raise UnknownName("hparams_search", name, [p.stem for p in folder.glob("*.yaml")])
+    known = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+    if name not in known:
+        raise UnknownName("hparams_search", name, known)
+    path = known[name]
     plan = yaml.safe_load(path.read_text(encoding="utf-8"))
     if set(plan) - {"around"} != FIELDS:
         wrong = sorted(FIELDS ^ (set(plan) - {"around"}))
@@ -257,8 +260,8 @@ def _value(plan: dict[str, Any], config: Config) -> float:
 
 
 def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
-    name, trials, overrides = "denograd", None, []
-    for word in arguments:
+    name, trials, overrides, folders = "denograd", None, [], config_folders(arguments)
+    for word in words_of(arguments):
         key, _, value = word.lstrip("+").partition("=")
         if key == "hparams_search":
             name = value
@@ -267,8 +270,10 @@ def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
                 raise BadConfig(f"trials is a whole number above 0, got '{value}'")
             trials = int(value)
         else:
-            overrides.append(checked(word))
-    return name, trials, overrides
+            overrides.append(checked(word, folders))
+    if not any(word.startswith("campaign=") for word in overrides):
+        overrides.append(f"campaign=hparams_{name}")
+    return name, trials, [*overrides, *searchpath(folders)]
 
 
 def _show(study: optuna.Study) -> None:

@@ -198,7 +198,7 @@ def _value(key: str, text: str, hint: Any, option: Option) -> Any:
             raise WrongCall(f"{key} is true or false, got '{text}'")
         return text.lower() == "true"
     if kind is Path:
-        return Path(text).expanduser()
+        return Path(unquoted(text)).expanduser()
     try:
         value = kind(text)
     except ValueError as error:
@@ -208,6 +208,12 @@ def _value(key: str, text: str, hint: Any, option: Option) -> Any:
     if option.least is not None and not value >= option.least:
         raise WrongCall(f"{key} must be at least {option.least}, got {text}")
     return value
+
+
+def unquoted(text: str) -> str:
+    """A value without the quotes that ``experiments.run`` wants around special characters."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
 
 
 def _shown(default: Any) -> str:

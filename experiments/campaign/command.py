@@ -7,8 +7,8 @@ import re
 import shlex
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -24,17 +24,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.base import command
 from experiments.base.errors import BadConfig, UnknownName, WrongCall
-from experiments.base.paths import CONF
+from experiments.base.paths import CONF, ROOT
 from experiments.campaign.drive import drive
 from experiments.campaign.engines import make_engine
 from experiments.campaign.engines.base import ENGINES, EngineConf, SlurmConf
-from experiments.campaign.plan import Plan, duration, plan
+from experiments.campaign.plan import Plan, axes_of, duration, plan
 from experiments.config.schema import Config, as_config, register
-from experiments.config.words import checked, explained
+from experiments.config.words import GROUPS, checked, config_folders, explained, parsed, searchpath, words_of
 from experiments.run.command import CellsFailed, listed
 from experiments.store.cell import Cell, SchemaMismatch
 from experiments.store.claims import running
 from experiments.store.files import Store
+from experiments.store.parquet import ARCHIVE
 
 HELP = """Many runs as one, resumable, on one core or on a cluster. A campaign is a file of `conf/campaigns`: sweeps
 as one would type them after `python -m experiments.run -m`.
@@ -73,6 +74,8 @@ class Call:
     only : dict of str to set of str
     overrides : list of str
         For every run.
+    folders : list of Path
+        With further members of the groups, and further campaigns.
     """
 
     campaign: str
@@ -80,6 +83,7 @@ class Call:
     plan: bool = False
     only: dict[str, set[str]] = field(default_factory=dict)
     overrides: list[str] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,10 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> None:
     call = parse(arguments)
-    configs = configurations(call.campaign, call.overrides)
+    configs = configurations(call.campaign, call.overrides, call.folders)
+    known_values(configs, call.only, call.campaign)
     store = Store(Path(configs[0].results_dir) / call.campaign, read_only=call.plan)
     found = plan(configs, store, only=call.only, cells=_elsewhere(store))
     print(described(found, call), flush=True)
+    if told := store.told():
+        print(told, flush=True)
     if call.plan:
         for pid, label in running(store.root / "claims"):
             print(f"  running now: {label} (process {pid})")
@@ -160,8 +167,11 @@ def described(found: Plan, call: Call) -> str:
         )
         lines += [f"    {n} cells: {reason}" for reason, n in found.outdated.most_common()]
     if found.items:
-        guessed = f", {found.unmeasured} units of them guessed" if found.unmeasured else ""
-        lines.append(f"Time, one unit after the other: {duration(found.seconds)}{guessed}")
+        share = 1 - found.guessed_s / found.seconds
+        lines.append(
+            f"Time, one unit after the other: {duration(found.seconds)}, {share:.0%} of it measured on cells like these"
+            + (f"; {found.unmeasured} units are guessed" if found.unmeasured else "")
+        )
     return "\n".join(lines)
 
 
@@ -177,7 +187,8 @@ def parse(arguments: Sequence[str]) -> Call:
     engine: dict[str, str] = {}
     only: dict[str, set[str]] = {}
     overrides = []
-    for argument in arguments:
+    folders = config_folders(arguments)
+    for argument in words_of(arguments):
         key, equals, value = argument.partition("=")
         key = key.lstrip("+")
         if key in ("campaign", "plan", "engine"):
@@ -191,13 +202,18 @@ def parse(arguments: Sequence[str]) -> Call:
         elif not equals:
             raise WrongCall(f"'{argument}' is no KEY=VALUE: see 'python -m experiments.campaign --help'")
         else:
-            overrides.append(checked(argument))
+            overrides.append(checked(argument, folders))
+            if key.partition(".")[0] not in GROUPS and parsed(argument).is_sweep_override():
+                raise WrongCall(
+                    f"'{argument}' has several values, but {key} holds for the whole campaign: only "
+                    f"{', '.join(GROUPS)} can have several. A comma in a value needs quotes: {key}='\"A,B\"'"
+                )
     if "campaign" not in own:
-        raise WrongCall(f"which campaign? +campaign=NAME, one of {', '.join(_names())}")
+        raise WrongCall(f"which campaign? +campaign=NAME, one of {', '.join(_names(folders))}")
     if own.get("plan", "false").lower() not in ("true", "false"):
         raise BadConfig(f"plan must be true or false, got '{own['plan']}'")
     settings = engine_of(own.get("engine", "serial"), engine)
-    return Call(own["campaign"], settings, own.get("plan", "").lower() == "true", only, overrides)
+    return Call(own["campaign"], settings, own.get("plan", "").lower() == "true", only, overrides, folders)
 
 
 def _plain(axis: str, value: str) -> str:
@@ -232,7 +248,24 @@ def engine_of(name: str, options: dict[str, str]) -> EngineConf:
     return conf
 
 
-def configurations(name: str, overrides: Sequence[str]) -> list[Config]:
+def known_values(configs: Sequence[Config], only: Mapping[str, set[str]], campaign: str) -> None:
+    """Refuse what is asked of an axis and no run of the campaign has.
+
+    Raises
+    ------
+    UnknownName
+        With the near ones.
+    """
+    known: dict[str, set[str]] = defaultdict(set)
+    for config in configs if only else ():
+        for axis, values in axes_of(config).items():
+            known[axis] |= values
+    for axis, values in only.items():
+        for value in sorted(values - known[axis]):
+            raise UnknownName(axis, value, known[axis], f" in the campaign {campaign}")
+
+
+def configurations(name: str, overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[Config]:
     """All runs of a campaign.
 
     Parameters
@@ -241,10 +274,12 @@ def configurations(name: str, overrides: Sequence[str]) -> list[Config]:
         A file of ``conf/campaigns``.
     overrides : sequence of str
         For every run; they win over the file's.
+    folders : sequence of Path
+        See `Call`.
     """
-    if name not in _names():
-        raise UnknownName("campaign", name, _names())
-    path = CONF / "campaigns" / f"{name}.yaml"
+    if name not in (known := _names(folders)):
+        raise UnknownName("campaign", name, known)
+    path = known[name]
     content = yaml.safe_load(path.read_text())
     unknown = sorted(set(content) - {"runs", "sweeps"})
     if unknown or not content.get("sweeps"):
@@ -260,7 +295,7 @@ def configurations(name: str, overrides: Sequence[str]) -> list[Config]:
             merged = _merged([*content.get("runs", []), *sweep, *overrides, f"campaign={name}"])
             for one in _expanded(merged):
                 try:
-                    configs.append(as_config(compose("config", overrides=one)))
+                    configs.append(as_config(compose("config", overrides=[*one, *searchpath(folders)])))
                 except (HydraException, OmegaConfBaseException) as error:
                     raise explained(error, one) from error
     return configs
@@ -291,21 +326,30 @@ def _expanded(overrides: Sequence[str]) -> Iterator[list[str]]:
     yield from map(list, itertools.product(*choices))
 
 
-def _names() -> list[str]:
-    return sorted(path.stem for path in (CONF / "campaigns").glob("*.yaml"))
+def _names(folders: Sequence[Path] = ()) -> dict[str, Path]:
+    """Campaigns' files by name, those of the user's folders among them."""
+    return {
+        path.stem: path
+        for folder in (CONF, *folders)
+        for path in sorted((folder / "campaigns").glob("*.yaml"))
+    }
 
 
 def _descriptions() -> str:
-    first = {name: (CONF / "campaigns" / f"{name}.yaml").read_text().partition("\n")[0] for name in _names()}
+    first = {name: path.read_text().partition("\n")[0] for name, path in _names().items()}
     return "\n".join(f"  {name:12s} {line.lstrip('# ')}" for name, line in first.items())
 
 
 def _elsewhere(store: Store) -> Iterator[Cell]:
-    """Cells of the other campaigns beside this one: their times are a guide as well."""
-    for folder in sorted(store.root.parent.glob("*/cells")):
-        if folder.parent != store.root:
-            with suppress(SchemaMismatch):
-                yield from Store(folder.parent, read_only=True).cells()
+    """Cells of the campaigns beside this one, and of those that came with the checkout: their times are a guide."""
+    found = {
+        path.parent.resolve()
+        for results in (store.root.parent, ROOT / "results")
+        for path in (*results.glob("*/cells"), *results.glob(f"*/{ARCHIVE}"))
+    }
+    for folder in sorted(found - {store.root.resolve()}):
+        with suppress(SchemaMismatch):
+            yield from Store(folder, read_only=True).everything()
 
 
 def terminated(*_: object) -> NoReturn:

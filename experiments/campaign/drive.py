@@ -28,6 +28,10 @@ ENOUGH = 0.03
 """Share of the estimated time after which it is compared with the time it took."""
 
 
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} cells [{elapsed}{postfix}]"
+"""Without the time that is left: `Progress` knows better than the mean of so many different units."""
+
+
 @dataclass
 class Progress:
     """How far a campaign is: a bar on a terminal, else a line per finished cell.
@@ -49,7 +53,7 @@ class Progress:
     failed: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._bar = tqdm(total=self.total, unit="cell", disable=None, dynamic_ncols=True)
+        self._bar = tqdm(total=self.total, disable=None, dynamic_ncols=True, bar_format=BAR)
         self._start = time.monotonic()
         self._passed = 0.0  # of the estimate
 

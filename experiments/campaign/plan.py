@@ -12,10 +12,10 @@ from typing import Any
 
 from experiments.base.errors import DatasetCorrupt, DatasetMissing
 from experiments.campaign.engines.unit import Unit, dataset_of
-from experiments.config.components import Component
+from experiments.config.components import Component, noise_of
 from experiments.config.schema import Config
 from experiments.data.recipes import DATASETS
-from experiments.run.bench import Bench
+from experiments.run.bench import Bench, noise_name
 from experiments.run.loop import trials
 from experiments.run.protocols import variants
 from experiments.run.scoring import Scorer
@@ -100,6 +100,8 @@ class Plan:
         Datasets that cannot be read, each with the reason.
     unmeasured : int
         Units whose time is a guess.
+    guessed_s : float
+        Their part of the time.
     outdated : Counter
         Stored cells that stand for some of what is to do but were computed by older code, by what has changed.
     """
@@ -109,6 +111,7 @@ class Plan:
     after: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
     absent: list[tuple[str, str]] = field(default_factory=list)
     unmeasured: int = 0
+    guessed_s: float = 0.0
     outdated: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -161,6 +164,21 @@ def plan(
     return found
 
 
+def axes_of(config: Config) -> dict[str, set[str]]:
+    """What a configuration has of each axis that a call may restrict; no data are read."""
+    noise = noise_of(config)
+    kind = config.dataset.kind
+    return {
+        "dataset": {str(config.dataset.name)},
+        "protocol": set(config.protocol),
+        "denoiser": set(config.denoiser),
+        "regressor": {name for name, conf in config.regressor.items() if kind in conf.kinds},
+        "repetition": {str(repetition) for repetition in range(config.repetitions)},
+        "noise": {noise_name(noise)},
+        "sigma": {f"{float(noise.sigma):g}"},
+    }
+
+
 def _chosen(trial: Trial, only: Mapping[str, set[str]]) -> bool:
     axes = {
         "protocol": trial.protocol,
@@ -187,6 +205,7 @@ def _add(
     def item(regressor: Component | None, cells: int) -> Item:
         seconds, measured = timings.of(trial, regressor, cells)
         found.unmeasured += not measured
+        found.guessed_s += 0.0 if measured else seconds
         # A repetition after the other, in the order of the campaign's file; in a run of it cheap ones first.
         magnitude = max(0, math.floor(math.log10(seconds * 2)))
         return Item(trial, regressor, seconds, (trial.repetition, place, magnitude, trial.protocol, seconds))
@@ -320,7 +339,7 @@ class Timings:
             driver = trial.backbone.name if part == "denoise" and trial.backbone else ""
             seconds = self._look_up(part, spec, component, driver)
             measured &= seconds is not None
-            total += _guess(part, component) if seconds is None else seconds
+            total += _guess(part, component, spec) if seconds is None else seconds
         return total, measured
 
     def _look_up(self, part: str, spec: Mapping[str, Any], component: Component, driver: str) -> float | None:
@@ -360,10 +379,13 @@ def _size(spec: Mapping[str, Any], params: Mapping[str, Any]) -> float:
     return spec["rows"] * (recipe.shape[1] if recipe else 1) ** 0.5 * epochs
 
 
-def _guess(part: str, component: Component) -> float:
+def _guess(part: str, component: Component, spec: Mapping[str, Any]) -> float:
     """Seconds of what was never measured: our networks and what they drive are slow, the rest is not."""
+    if part == "score":
+        return 0.1
     slow = component.needs_backbone or "epochs" in component.params or part == "backbone"
-    return {"score": 0.1}.get(part, 30.0 if slow else 1.0)
+    usual = 3000 * 10**0.5 * (30 if slow else 1)  # rows, columns, epochs
+    return (30.0 if slow else 1.0) * max(0.05, _size(spec, component.params) / usual)
 
 
 def duration(seconds: float) -> str:

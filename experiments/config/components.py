@@ -62,14 +62,19 @@ class Component:
         return (self.target, *targets_within(self.params), *uses)
 
     @property
+    def classes(self) -> tuple[type, ...]:
+        """The class, and those that its parameters name."""
+        return (self.cls, *(resolve(target, self.allow) for target in targets_within(self.params)))
+
+    @property
     def revision(self) -> int:
         """See `experiments.base.code`."""
-        return revision_of(self.cls)
+        return 1 + sum(revision_of(cls) - 1 for cls in self.classes)
 
     @property
     def source(self) -> str | None:
         """See `experiments.base.code`."""
-        return source_of(self.cls)
+        return "-".join(filter(None, map(source_of, self.classes))) or None
 
     @property
     def needs_backbone(self) -> bool:
@@ -145,7 +150,7 @@ def denoisers_of(config: Config) -> list[Component]:
     if not any(component.name == "identity" for component in chosen):
         raise BadConfig(
             "denoiser must hold 'identity': every Imp% compares with it. "
-            f"Try 'denoiser=[identity,{','.join(c.name for c in chosen)}]'"
+            f"Try 'denoiser=[{','.join(['identity', *(c.name for c in chosen)])}]'"
         )
     return sorted(chosen, key=lambda component: component.name != "identity")
 
@@ -205,13 +210,24 @@ def dataset_function_of(config: Config) -> Callable[[], Any] | None:
 def noise_of(config: Config) -> Any:
     """The noise model."""
     component = _component("noise", config.noise, "noise", config)
-    if not callable(getattr(component.cls, "inject", None)):
-        raise BadConfig(f"noise names {component.target}, which is no noise model")
-    return component.make()
+    lacking = [name for name in ("inject",) if not callable(getattr(component.cls, name, None))]
+    noise = None if lacking else component.make()
+    lacking += [name for name in ("sigma", "features", "target", "fraction") if not hasattr(noise, name)]
+    if lacking:
+        raise BadConfig(
+            f"noise names {component.target}, which is no noise model: it has no {', '.join(lacking)}. "
+            "Inherit from experiments.data.noise.Noise"
+        )
+    return noise
 
 
 def _component(name: str, node: Any, group: str, config: Config) -> Component:
     where = group if name == group else f"{group}.{name}"
+    if name == "_target_":
+        raise BadConfig(
+            f"{group} has a _target_ and no name: a YAML of a group holds its content under the name that tables show, "
+            f"as in 'halve:' and, indented below it, '_target_: {node}'"
+        )
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise BadConfig(
             f"{where} has no _target_, the class to build. Is '{name}' misspelt? "

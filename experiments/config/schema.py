@@ -10,11 +10,12 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from experiments.base.errors import BadConfig, plain_name
+from experiments.base.errors import BadConfig, UnknownName, plain_name
 from experiments.base.paths import CONF
 from experiments.base.resources import machine
 
 PROTOCOLS = {"paper", "deployable"}
+KINDS = ("tabular", "series")
 
 
 @dataclass
@@ -142,6 +143,11 @@ def as_config(node: DictConfig) -> Config:
             plain_name(key, name)
     if unknown := set(config.protocol) - PROTOCOLS:
         raise BadConfig(f"protocol must be among {', '.join(sorted(PROTOCOLS))}, got '{unknown.pop()}'")
+    for group in ("backbone", "regressor"):
+        for name, member in getattr(config, group).items():
+            for kind in member.kinds:
+                if kind not in KINDS:
+                    raise UnknownName(f"{group}.{name}.kinds", kind, KINDS)
     for key, value in vars(config.profile).items():
         if isinstance(value, int) and value < 1:
             raise BadConfig(f"profile.{key} must be at least 1, got {value}")

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from experiments.base.code import OURS
-from experiments.base.errors import WrongCall, near
+from experiments.base.errors import HarnessError, WrongCall, near
 
 ALLOWED = (*OURS, "torch.nn", "torch.optim", "sklearn", "xgboost")
 """Packages whose classes a configuration may name."""
@@ -132,7 +132,16 @@ def build(node: Mapping[str, Any], *, where: str, allow: Sequence[str] = ()) -> 
     for key in arguments:
         if not takes_any(cls) and key not in known:
             raise BadTarget(f"{where}.{key}: {cls.__name__} takes no parameter '{key}'. {near(key, known)}")
-    return cls(**{key: _built(value, f"{where}.{key}", allow) for key, value in arguments.items()})
+    built = {key: _built(value, f"{where}.{key}", allow) for key, value in arguments.items()}
+    try:
+        return cls(**built)
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise BadTarget(
+            f"{where}: {cls.__name__}({given}) cannot be made: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def targets_within(value: Any) -> Iterator[str]:
@@ -158,9 +167,11 @@ def _built(value: Any, where: str, allow: Sequence[str]) -> Any:
 def parameters_of(cls: type) -> set[str]:
     """Names that a constructor takes."""
     if hasattr(cls, "get_params") and hasattr(cls, "_get_param_names"):
-        return (
-            set(cls().get_params()) if cls.__module__.startswith("xgboost") else set(cls._get_param_names())
-        )
+        try:
+            xgboost = cls.__module__.startswith("xgboost")
+            return set(cls().get_params()) if xgboost else set(cls._get_param_names())
+        except RuntimeError as error:
+            raise BadTarget(f"{cls.__name__} is no estimator that can be cloned: {error}") from error
     keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {p.name for p in inspect.signature(cls).parameters.values() if p.kind in keyword}
 

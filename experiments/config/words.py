@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -78,7 +79,7 @@ def checked(word: str, folders: Sequence[Path] = ()) -> str:
     folders : sequence of Path
         Where groups have members beside `CONF`.
     """
-    one = _parsed(word)
+    one = parsed(word)
     key = one.key_or_group
     first = re.split(r"[./]", key)[0]
     if "hydra" in re.split(r"[./]", f"{key}/{one.package or ''}"):
@@ -119,7 +120,7 @@ def config_folders(arguments: Sequence[str]) -> list[Path]:
         if flag in FOLDER_FLAGS:
             given.append(value if equals else after)
         elif flag.lstrip("+") == "hydra.searchpath":
-            given += _names(_parsed(word).value())
+            given += _names(parsed(word).value())
     folders = [Path(each.removeprefix("file://")) for each in given]
     for folder in folders:
         if not folder.is_dir():
@@ -137,8 +138,7 @@ def composed(arguments: Sequence[str]) -> Config:
     HarnessError
         For a word that does not fit, or a configuration that cannot be.
     """
-    line = checked_line(arguments)
-    words = [word for word, before in zip(line, ["", *line], strict=False) if _is_word(word, before)]
+    words = words_of(checked_line(arguments))
     register()
     GlobalHydra.instance().clear()
     try:
@@ -148,8 +148,13 @@ def composed(arguments: Sequence[str]) -> Config:
         raise explained(error, arguments) from error
 
 
-def _is_word(word: str, before: str) -> bool:
-    return not word.startswith("-") and before not in VALUE_FLAGS and "hydra.searchpath" not in word
+def words_of(line: Sequence[str]) -> list[str]:
+    """The words of a command line without its options and the folders that it names."""
+    return [
+        word
+        for before, word in itertools.pairwise(["", *line])
+        if not word.startswith("-") and before not in VALUE_FLAGS and "hydra.searchpath" not in word
+    ]
 
 
 def searchpath(folders: Sequence[Path]) -> list[str]:
@@ -170,6 +175,18 @@ def explained(error: Exception, words: Sequence[str]) -> BadConfig:
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match and (hint := _misspelt(match[1], words)):
         return BadConfig(hint)
+    where = str(getattr(error, "full_key", None) or "")
+    group, _, rest = where.partition(".")
+    if group in GROUPS and not rest:
+        return BadConfig(f"{group} is empty: choose one or several, see 'python -m experiments.list {group}'")
+    if group in GROUPS and rest.endswith(".kinds"):
+        return BadConfig(
+            f"{where.removesuffix('.kinds')} has no kinds: say which data it takes, kinds: [tabular, series]"
+        )
+    if group in GROUPS and rest == "_target_":
+        return BadConfig(
+            f"{group} has a _target_ and no name: a YAML of a group holds its content under the name that tables show"
+        )
     told = [str(each).strip() for each in (error, error.__cause__) if each is not None]
     return BadConfig("\n".join(dict.fromkeys(told)))
 
@@ -177,7 +194,7 @@ def explained(error: Exception, words: Sequence[str]) -> BadConfig:
 def _misspelt(key: str, words: Sequence[str]) -> str | None:
     """What is wrong with a dotted key, given the groups chosen; None if nothing is."""
     chosen, allow = [], []
-    for one in (_parsed(word) for word in words if "=" in word and not word.startswith(("-", "~"))):
+    for one in (parsed(word) for word in words_of(words) if "=" in word and not word.startswith("~")):
         if one.key_or_group in GROUPS:
             value = next(iter(one.sweep_string_iterator())) if one.is_sweep_override() else None
             chosen.append(f"{one.key_or_group}={value}" if value else str(one.input_line))
@@ -204,14 +221,25 @@ def _misspelt(key: str, words: Sequence[str]) -> str | None:
     return None
 
 
-def _parsed(word: str) -> Override:
+def parsed(word: str) -> Override:
+    """A word as Hydra reads it.
+
+    Raises
+    ------
+    BadConfig
+        For what is no KEY=VALUE.
+    """
     try:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
-        first = str(error).splitlines()[0]
-        raise BadConfig(
-            f"'{word}' is no KEY=VALUE: {first}. A value with special characters needs quotes"
-        ) from error
+        first, (key, equals, value) = str(error).splitlines()[0], word.partition("=")
+        hint = f" A value with special characters needs quotes: {shlex.quote(f'{key}={_in_quotes(value)}')}"
+        raise BadConfig(f"'{word}' is no KEY=VALUE: {first}.{hint if equals else ''}") from error
+
+
+def _in_quotes(value: str) -> str:
+    escaped = value.strip("'\"").replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -179,9 +179,17 @@ def read(
             f"{name!r} has no file {source.path} in {searched}. Get it with "
             f"'python -m experiments.fetch {name}' or copy it there ({proof}{size})."
         )
-    content = unpack(path, source.n_bytes if verify and source.n_bytes else LIMIT)
+    content = unpack(path, 2 * source.n_bytes if verify and source.n_bytes else LIMIT)
     found = hashlib.sha256(content).hexdigest()
     if verify and not source.matches(content):
+        if any(map(source.matches, line_end_forms(content))):
+            grown = b"\r\n" in content
+            mend = r"sed -i 's/\r$//'" if grown else r"sed -i 's/$/\r/'"
+            raise DatasetCorrupt(
+                f"{path} is the published file of {name!r} but for its line ends: something has turned them into "
+                f"{'CRLF' if grown else 'LF'} (git's autocrlf, an editor). Copy the file anew as it "
+                f"is, or turn them back: {mend} {path}"
+            )
         raise DatasetCorrupt(
             f"{path} is not the published file of {name!r}: expected {source.proof}; found sha256 {found}, "
             f"{len(content):,} bytes. Delete it and get it with 'python -m experiments.fetch {name}' "

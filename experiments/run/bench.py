@@ -112,7 +112,7 @@ class Bench:
             "target": dataset.target,
             "rows": min(self.config.profile.rows or n, n),
             "window": self.config.dataset.window if dataset.kind == "series" else None,
-            "noise": _snake(type(self.noise).__name__) if sigma else "none",
+            "noise": noise_name(self.noise),
             "sigma": sigma,
             "noise_params": {k: v for k, v in self.config.noise.items() if k != "_target_"} if sigma else {},
         }
@@ -191,6 +191,6 @@ def still_skipped(store: Store, cell: Cell, skip: Callable[[], str | None]) -> b
     return False
 
 
-def _snake(name: str) -> str:
-    """StudentT -> student_t, the name of its YAML."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+def noise_name(noise: Any) -> str:
+    """What a noise model is called in a spec: StudentT is student_t, the name of its YAML; none at level 0."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(noise).__name__).lower() if noise.sigma else "none"

@@ -136,6 +136,8 @@ def run_once(config: Config) -> None:
     bench = Bench(config, store, load=lambda _: dataset)
     cells = execute(bench)
     write_outcome(bench, cells)
+    if told := store.told():
+        print(told)
     failed = [cell for cell in cells if cell.status in ("failed", "timeout")]
     if failed:
         raise CellsFailed(

@@ -25,14 +25,19 @@ def execute(bench: Bench, *, progress: bool | None = None) -> list[Cell]:
         Whether to show a bar; by default where somebody watches, in a terminal or a notebook.
     """
     torch.set_num_threads(bench.config.threads)
-    cells = []
+    cells: list[Cell] = []
     with threadpool_limits(bench.config.threads), _progress(bench, progress) as bar:
         for trial in trials(bench):
             bench.task(trial.protocol, trial.repetition)  # bad input shows here, before any cell
             bar.set_postfix_str(f"{trial.protocol} {trial.denoiser.name}")
+            before = len(cells)
             for cell in trial.cells():
                 cells.append(cell)
                 bar.update()
+            bar.total += (
+                len(cells) - before - _expected(bench, trial.protocol)
+            )  # some have no form for the test part
+            bar.refresh()
     return cells
 
 
@@ -46,10 +51,12 @@ def trials(bench: Bench) -> Iterator[Trial]:
 
 def _progress(bench: Bench, wanted: bool | None) -> tqdm:
     config = bench.config
-    per_pair = sum(
-        1 + len(variants(p, bench.noise.sigma, test_form=True)) * len(bench.regressors)
-        for p in config.protocol
-    )
+    per_pair = sum(_expected(bench, protocol) for protocol in config.protocol)
     total = config.repetitions * len(bench.pairs) * per_pair
     hidden = None if wanted is None and not in_notebook() else wanted is False
     return tqdm(total=total, desc=config.dataset.name, unit="cell", disable=hidden, dynamic_ncols=True)
+
+
+def _expected(bench: Bench, protocol: str) -> int:
+    """The most cells that a trial has."""
+    return 1 + len(variants(protocol, bench.noise.sigma, test_form=True)) * len(bench.regressors)

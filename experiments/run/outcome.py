@@ -14,7 +14,7 @@ from experiments.data.task import Task
 from experiments.report import Row, error_tables, methods_of, plain, run_tables, terminal
 from experiments.report.figures import Refined, draw_overlay, save
 from experiments.run.bench import Bench
-from experiments.store.cell import Cell
+from experiments.store.cell import Cell, key_of
 from experiments.store.files import write_atomically, writing
 
 
@@ -44,9 +44,12 @@ def write_outcome(bench: Bench, cells: Sequence[Cell]) -> None:
 
 
 def _folder(bench: Bench) -> str:
-    spec = bench.spec
+    """Where a run's tables go: named by what is most often varied, and by a hash of all that differs beside it."""
+    spec, profile = bench.spec, bench.config.profile
     noise = spec["noise"] if spec["noise"] == "none" else f"{spec['noise']}_{spec['sigma']:g}"
-    return f"{spec['dataset']}_{noise}_{bench.config.profile.name}"
+    capped = "" if profile.rows is None else f"_{spec['rows']}_rows"
+    caps = {key: value for key, value in vars(profile).items() if key.endswith("_epochs")}
+    return f"{spec['dataset']}_{noise}_{profile.name}{capped}_{key_of({'run': spec, 'caps': caps})[:6]}"
 
 
 def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> None:

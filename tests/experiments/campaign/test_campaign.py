@@ -373,3 +373,70 @@ def test_a_sweep_of_single_runs_goes_through_hydras_joblib_launcher(tmp_path):
         [sys.executable, "-m", "experiments.run", *arguments], cwd=ROOT, check=True, capture_output=True
     )
     assert {cell.spec["dataset"] for cell in cells(tmp_path, "swept").values()} == {"diabetes", "nasdaq"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("results_dir=a,b", "results_dir holds for the whole campaign"),
+        ("threads=1,2", "threads holds for the whole campaign"),
+        ("data_dir=x,y", "data_dir holds for the whole campaign"),
+        ("repetitions=1,2", "repetitions holds for the whole campaign"),
+        ("only.dataset=mars", "there is no dataset 'mars' in the campaign demo"),
+        ("only.denoiser=pcaa", "Did you mean pca?"),
+        ("only.denoiser=[identity,pcaa]", "Did you mean pca?"),
+        ("only.regressor=lstm", "there is no regressor 'lstm' in the campaign demo"),
+        ("only.protocol=papers", "Did you mean paper?"),
+        ("only.sigma=0.07", "there is no sigma '0.07' in the campaign demo"),
+        ("only.sigma=low", "only.sigma is a number"),
+        ("only.repetition=3", "there is no repetition '3' in the campaign demo"),
+        ("only.noise=gausian", "Did you mean gaussian?"),
+    ],
+)
+def test_what_no_run_of_a_campaign_has_is_refused(tmp_path, monkeypatch, capsys, argument, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["+campaign=demo", argument]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", ["0.050", "[0.05]", "5e-2"])
+def test_values_of_an_axis_are_taken_for_what_they_are(value):
+    assert parse(["+campaign=demo", f"only.sigma={value}"]).only == {"sigma": {"0.05"}}
+    assert parse(["+campaign=demo", "only.denoiser=[identity, pca]"]).only == {
+        "denoiser": {"identity", "pca"}
+    }
+
+
+def test_a_campaign_of_ones_own_and_its_members_lie_elsewhere(tmp_path, capsys):
+    files = {
+        "campaigns/mine.yaml": "# mine\nruns: [profile=smoke, figure=false]\nsweeps:\n  a:\n"
+        "    - dataset=diabetes\n    - denoiser=[identity,mypca]\n    - regressor=[ridge]\n",
+        "denoiser/mypca.yaml": "mypca:\n  _target_: baselines.pca.PCA\n  settings: null\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "ü (x)=y" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    arguments = ["--config-dir", str(tmp_path / "ü (x)=y"), "+campaign=mine", f"results_dir={tmp_path}"]
+    assert main([*arguments, "plan=true"]) == 0
+    assert "to do in 8 units" in capsys.readouterr().out
+    assert main(arguments) == 0
+    assert {c.spec["denoiser"] for c in Store(tmp_path / "mine").cells()} == {"identity", "mypca"}
+
+
+def test_what_older_code_computed_is_listed_with_what_has_changed(tmp_path, monkeypatch, capsys):
+    assert call(tmp_path, *SMALL) == 0
+    monkeypatch.setattr("baselines.pca.PCA.revision", 2, raising=False)
+    capsys.readouterr()
+    assert call(tmp_path, "plan=true", *SMALL) == 0
+    shown = capsys.readouterr().out
+    assert "3 cells: denoiser pca (revision 1 -> 2)" in shown
+    assert call(tmp_path, *SMALL) == 0
+    monkeypatch.undo()
+    assert call(tmp_path, "plan=true", *SMALL) == 0
+
+
+def test_a_plan_learns_from_the_archives_of_the_checkout(tmp_path, capsys):
+    assert call(tmp_path, "plan=true", *SMALL) == 0
+    assert "100% of it measured" in capsys.readouterr().out

@@ -397,3 +397,54 @@ def test_listing_a_data_folder_that_is_none(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DENOGRAD_DATA", str(tmp_path / "nope"))
     assert experiments.list.main(["dataset"]) == 1
     assert capsys.readouterr().err.count("nope") == 2
+
+
+WRONG = {
+    "denoiser/flat.yaml": "_target_: baselines.pca.PCA\n",
+    "denoiser/mypca.yaml": "mypca:\n  _target_: baselines.pca.PCA\n  settings: null\n",
+    "regressor/nokinds.yaml": "nokinds:\n  estimator:\n    _target_: sklearn.linear_model.Ridge\n",
+    "regressor/badkinds.yaml": "badkinds:\n  kinds: [table]\n  estimator:\n    _target_: sklearn.linear_model.Ridge\n",
+    "regressor/flat.yaml": "_target_: sklearn.linear_model.Ridge\n",
+    "regressor/star.yaml": "star:\n  kinds: [tabular]\n  estimator:\n    _target_: starest.Star\n",
+}
+
+
+@pytest.mark.parametrize("folder", ["plain", "ü (x)=y, 'z'"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["denoiser.pca.variance=7"], "denoiser.pca: PCA("),
+        (["denoiser=[]"], "denoiser is empty: choose one or several"),
+        (["denoiser=[identity,flat]"], "flat"),
+        (["regressor=[nokinds]"], "regressor.nokinds has no kinds"),
+        (["regressor=[badkinds]"], "there is no regressor.badkinds.kinds 'table'"),
+        (["regressor=[flat]"], "flat"),
+        (["regressor=[star]", "allow_targets=[starest]"], "no estimator that can be cloned"),
+        (["denoiser=[identity,mypca]", "denoiser.mypca.varince=1"], "Did you mean variance?"),
+        (["noise._target_=baselines.pca.PCA"], "which is no noise model: it has no inject"),
+    ],
+)
+def test_a_wrong_yaml_or_value_is_named(tmp_path, capsys, monkeypatch, folder, arguments, message):
+    (tmp_path / folder).mkdir(parents=True)
+    for name, text in WRONG.items():
+        if Path(name).stem not in " ".join(arguments):
+            continue
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "starest.py").write_text(
+        "from sklearn.base import BaseEstimator\nclass Star(BaseEstimator):\n    def __init__(self, *a): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    chosen = [] if arguments[0].startswith("denoiser") else ["denoiser=[identity]"]
+    assert call(tmp_path / "results", "--config-dir", str(tmp_path / folder), *chosen, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_tables_of_runs_that_differ_lie_apart(tmp_path):
+    small = ["denoiser=[identity]", "regressor=[ridge]"]
+    for more in ([], ["profile.rows=300"], ["noise.fraction=0.5"], ["profile.denograd_epochs=1"]):
+        assert call(tmp_path, *small, *more) == 0
+    assert len(list((tmp_path / "runs" / "outcomes").iterdir())) == 4
