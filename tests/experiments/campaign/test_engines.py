@@ -96,7 +96,7 @@ def test_what_dies_hangs_or_eats_is_stored_with_its_reason_and_the_others_finish
         "eat": ("failed", "Out of memory"),
     }
     dying = [doomed(f"d_{way}", way=way) for way in ways]
-    limits = ["engine=local", "engine.workers=2", "engine.timeout_s=4", "engine.memory_mb=600"]
+    limits = ["engine=local", "engine.workers=2", "engine.timeout_s=15", "engine.memory_mb=600"]
     assert call(tmp_path, *limits, *dying) == 1
     error = capsys.readouterr().err
     assert f"{len(ways)} cells failed" in error
