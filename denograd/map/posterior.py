@@ -63,6 +63,9 @@ class Posterior:
             Called after every column.
         """
         self._blind = blind
+        self._unit = np.exp2(
+            np.rint(np.log2(blind.scale_))
+        )  # densities are computed in float32: near 1, exactly
         X = blind.observed_
         sigma = np.where(blind.constant_ | blind.outliers_, 0.0, np.broadcast_to(sigma, X.shape))
         sigma[:, (sigma > 0).sum(0) < FEWEST] = 0.0
@@ -108,8 +111,9 @@ class Posterior:
             rows = np.flatnonzero(sigma[:, j] > 0)
             if support is None or not len(rows):
                 continue
-            y, level = X[rows, j], sigma[rows, j]
-            answers = support.answer(y, prediction[rows, j], level, self._blind.kind)
+            unit = self._unit[j]
+            y, level = X[rows, j] / unit, sigma[rows, j] / unit
+            answers = support.answer(y, prediction[rows, j] / unit, level, self._blind.kind)
             total[rows, j] = self.weights_[0, j] * (answers.mean - y) / level
         if (sigma > 0).any():
             total += self.weights_[1] * self._net.predict(self._blind.standardised(X))
@@ -126,10 +130,10 @@ class Posterior:
         for j in range(X.shape[1]):
             rows = np.flatnonzero(sigma[:, j] > 0)
             if len(rows):
-                y, level = X[rows, j], sigma[rows, j]
-                fit = fit_support(
-                    y, y + self._blind.residual_[rows, j], level, self._blind.kind, seed=self.seed
-                )
+                unit = self._unit[j]
+                y, level = X[rows, j] / unit, sigma[rows, j] / unit
+                guess = y + self._blind.residual_[rows, j] / unit
+                fit = fit_support(y, guess, level, self._blind.kind, seed=self.seed)
                 if -fit.change.mean() > fit.change.std() / len(rows) ** 0.5:
                     self._supports[j] = fit.support
                     step[rows, j] = (fit.answers.mean - y) / level
