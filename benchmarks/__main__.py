@@ -50,7 +50,7 @@ BENCHMARKS = {
 }
 """By the name of the script."""
 
-BY_HAND = ("map_shares", "pays")
+BY_HAND = ("gaps", "map_shares", "pays")
 """Studies of hours on real data, resumable, whose tables stand in docs/: each says how it is called."""
 
 

@@ -24,6 +24,9 @@ White noise makes a residual's neighbours differ, never resemble each other: the
 HEAVY = 3.0
 """Excess kurtosis of normal noise is 0; from here on there are outliers."""
 
+SHOWS = 0.6
+"""With a level of at least so many bounds the residual is mostly noise, and its shape and size are the noise's."""
+
 UNEVEN = 2.5
 """The residual is so many times as large in one part of the data as in another."""
 
@@ -114,7 +117,9 @@ def _of_column(evidence: Evidence, j: int) -> list[Finding]:
             )
     kurtosis = float((r[here] ** 4).mean() / size**4 - 3)
     middle = float(np.median(np.abs(r[here])) / 0.6745)
-    if kurtosis > HEAVY:
+    sigma, asked, bound = (float(v[j]) for v in (evidence.sigma, evidence.asked, evidence.bound))
+    noise_shows = sigma > SHOWS * bound
+    if noise_shows and kurtosis > HEAVY:
         found.append(
             Finding(
                 "shape",
@@ -124,8 +129,8 @@ def _of_column(evidence: Evidence, j: int) -> list[Finding]:
                 f"{middle:.3g}, all of it {size:.3g}): a median filter before takes single wrong values out better",
             )
         )
-    found += _sizes(evidence, j, r, y, here)
-    sigma, asked, bound = (float(v[j]) for v in (evidence.sigma, evidence.asked, evidence.bound))
+    if noise_shows:
+        found += _sizes(evidence, j, r, y, here)
     if size > UNPREDICTED**0.5 * spread:
         found.append(
             Finding(

@@ -1,0 +1,34 @@
+"""From a file to clean data: a price history with missing days, as it comes, through the command.
+
+    python examples/file_to_clean.py
+
+The history is that of the NASDAQ composite, its noise is added here so that the truth is known. The file is written as
+a spreadsheet of Western Europe would: semicolons, decimal commas, days first.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from arch.data import nasdaq
+
+from denograd.command import main
+from denograd.table import read_table
+
+SIGMA = 5.0
+NAMES = ["Open", "High", "Low", "Close"]
+
+frame = nasdaq.load()[NAMES].iloc[:1_000]
+rng = np.random.default_rng(0)
+noisy = frame + SIGMA * rng.normal(size=frame.shape)
+kept = np.sort(rng.permutation(len(frame))[:950])
+
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "history.csv"
+    noisy.iloc[kept].to_csv(path, sep=";", decimal=",", date_format="%d.%m.%Y", float_format="%.2f")
+    main([str(path)])  # what is in it, and what bounds the noise
+    main([str(path), "sigma=" + ",".join(f"{name}:{SIGMA}" for name in NAMES)])
+    refined = read_table(path.with_name("history.denoised.csv")).frame
+
+left = ((refined[NAMES].to_numpy() - frame.iloc[kept].to_numpy()) ** 2).mean() / SIGMA**2
+print(f"Of the squared error {left:.0%} is left.")

@@ -1,0 +1,37 @@
+"""A DataFrame as it is: gaps, a flag, an id; standard errors, and whether the assumption holds.
+
+    python examples/frame_with_gaps.py
+
+The diabetes table of scikit-learn, with noise and gaps added so that the truth is known.
+"""
+
+import numpy as np
+from sklearn.datasets import load_diabetes
+
+from denograd import denoise
+
+clean = load_diabetes(as_frame=True, scaled=False).frame.drop(columns=["s4"]).astype(float)
+names = ["bmi", "bp", "s1", "s2", "s3", "s5", "s6", "target"]
+sigma = {name: 0.3 * clean[name].std() for name in names}
+rng = np.random.default_rng(0)
+frame = clean.assign(**{name: clean[name] + sigma[name] * rng.normal(size=len(clean)) for name in names})
+frame["sex"] = frame["sex"] == 2
+frame.insert(0, "patient", [f"P{i:03}" for i in range(len(frame))])
+gaps = rng.random((len(frame), len(names))) < 0.1
+frame[names] = frame[names].mask(gaps)
+
+result = denoise(frame, sigma, gaps="fill")
+print(result)
+print(result.summary()[["role", "sigma", "bound", "rmse_after", "gaps"]])
+for finding in result.check():
+    print(finding)
+
+spread = np.array([sigma[name] for name in names])
+error = (result.data[names] - clean[names]).to_numpy() / spread
+inside = np.abs(error) < 1.645 * result.std[names].to_numpy() / spread
+print(f"Observed values: {(error[~gaps] ** 2).mean():.0%} of the noise's squared error is left.")
+by_mean = ((frame[names].mean() - clean[names]).to_numpy() / spread)[gaps]
+print(
+    f"Gaps: root mean square error {(error[gaps] ** 2).mean() ** 0.5:.2f} noise levels, {(by_mean**2).mean() ** 0.5:.2f} by means."
+)
+print(f"{inside.mean():.0%} of all values lie within the interval that should hold 90 %.")
