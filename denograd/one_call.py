@@ -13,7 +13,7 @@ from denograd.data.arrays import Array, Kind, is_column
 from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
-from denograd.map.gaps import Filled, fill_gaps
+from denograd.map.gaps import Filled, fill_gaps, see_past_gaps
 from denograd.map.measured_level import quiet_level, replicate_level, resolution_level
 from denograd.map.noise_level import NoiseLevel, noise_level
 from denograd.map.refine import Refined, refine
@@ -142,6 +142,7 @@ def denoise(
     if isinstance(X, torch.Tensor):
         backbone = {"device": X.device, **backbone}
     blind = BlindSpot(readings.kind, verbose=verbose, **backbone).fit(filled.values, seed=seed)
+    see_past_gaps(blind, filled, missing)
     if level is None or isinstance(level, str):
         found_level = _estimated(level, readings, blind)
     else:
@@ -221,10 +222,13 @@ def _result(
     """Hand the figures back in the data's own rows, columns and type."""
     sigma = np.broadcast_to(found.sigma, missing.shape)
     values = np.where(missing, filled.values, found.values)
-    std = np.where(missing, np.sqrt(filled.variance), _standard_error(found, sigma, missing))
     seen = np.where(missing, np.nan, readings.matrix)
     shown = np.where(missing & (gaps == "keep"), np.nan, values)
-    level = np.sqrt((sigma**2).mean(0))
+    # of the observed values: what was filled has no level, and no error of the noise
+    seen_rows = np.maximum((~missing).sum(0), 1)
+    level = np.sqrt((sigma**2 * ~missing).sum(0) / seen_rows)
+    error = found.error * (len(missing) / seen_rows if found.sigma.ndim == 2 else 1.0)
+    std = np.where(missing, np.sqrt(filled.variance), _standard_error(found.scale, sigma, error, missing))
     rows = readings.rows
     observed = readings.by_column(rows(seen))
     numbers = readings.by_column(np.ones(len(readings.moves)))
@@ -238,7 +242,7 @@ def _result(
         sigma=readings.by_column(level),
         bound=readings.by_column(found.bound),
         error_before=readings.by_column(level**2),
-        error_after=readings.by_column(found.error),
+        error_after=readings.by_column(np.minimum(error, level**2)),
         solver=solver,
         history=found.history,
         columns=readings.roles,
@@ -254,10 +258,9 @@ def _result(
     )
 
 
-def _standard_error(found: Refined, sigma: Array, missing: NDArray[np.bool_]) -> Array:
+def _standard_error(scale: Array, sigma: Array, error: Array, missing: NDArray[np.bool_]) -> Array:
     """Standard error of every observed value: the posterior's, scaled so that its mean square is Stein's estimate."""
-    variance = sigma**2 * found.scale**2 / np.maximum(found.scale**2 + sigma**2, np.finfo(float).tiny)
-    mean = np.where(missing, np.nan, variance)
-    mean = np.nanmean(mean, 0)
-    factor = np.where(mean > 0, found.error / np.where(mean > 0, mean, 1.0), 0.0)
+    variance = sigma**2 * scale**2 / np.maximum(scale**2 + sigma**2, np.finfo(float).tiny)
+    mean = (variance * ~missing).sum(0) / np.maximum((~missing).sum(0), 1)
+    factor = np.where(mean > 0, error / np.where(mean > 0, mean, 1.0), 0.0)
     return np.minimum(np.sqrt(variance * factor), sigma)

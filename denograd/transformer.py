@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from denograd.data.arrays import Array, Kind, is_frame
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
-from denograd.map.gaps import column_groups, fill_gaps, interpolate
+from denograd.map.gaps import column_groups, fill_gaps, interpolate, see_past_gaps
 from denograd.map.noise_level import noise_level
 from denograd.map.normal_fill import condition, fit_normal
 from denograd.map.refine import refine
@@ -77,7 +77,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         gaps: Literal["keep", "fill"] = "keep",
         lag: int = 0,
         solver: Solver = "auto",
-        context: int = 8,
+        context: int | None = None,
         folds: int = 5,
         hidden: int = 32,
         epochs: int | None = None,
@@ -114,9 +114,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         (n, c) array or DataFrame
         """
         values, filled = self._fit(X)
-        found = refine(
-            self.blind_, filled, self.sigma_, fitted_rows=len(filled), solver=self.solver, verbose=False
-        )
+        found = refine(self.blind_, filled, self._levels, fitted_rows=len(filled), solver=self.solver)
         return self._with_gaps(values, np.where(np.isnan(values), filled, found.values))
 
     def transform(self, X: Any) -> Any:
@@ -135,15 +133,20 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         filled = np.where(
             missing, condition(self._normal, y, missing)[0] * self._scale + self._center, values
         )
+        if self._levels.ndim == 2:  # levels per value need the fitted rows beside them
+            fitted = self.blind_.observed_
+            rows = np.concatenate([fitted, filled])
+            levels = np.concatenate([self._levels, np.broadcast_to(self.sigma_, filled.shape)])
+            out = refine(self.blind_, rows, levels, fitted_rows=len(fitted), solver=self.solver).values[
+                len(fitted) :
+            ]
+            return self._with_gaps(values, np.where(missing, filled, out))
         out = np.empty_like(filled)
-        most = max(
-            1, len(self.blind_.residual_) - 1
-        )  # fewer than were fitted: those judge, and no row its neighbours
+        # fewer rows at once than were fitted: those judge what gains, and no row its neighbours
+        most = max(1, len(self.blind_.residual_) - 1)
         for start in range(0, len(filled), most):
-            rows = slice(start, start + most)
-            out[rows] = refine(
-                self.blind_, filled[rows], self.sigma_, solver=self.solver, verbose=False
-            ).values
+            rows = filled[start : start + most]
+            out[start : start + most] = refine(self.blind_, rows, self.sigma_, solver=self.solver).values
         return self._with_gaps(values, np.where(missing, filled, out))
 
     def _fit(self, X: Any) -> tuple[Array, Array]:
@@ -168,7 +171,8 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         self.moves_ = np.ones(values.shape[1], dtype=bool) if moves is None else moves
         named = self.sigma is None or isinstance(self.sigma, str)
         level = np.full(values.shape[1], np.nan) if named else self._level(names, values.shape[1])
-        filled = fill_gaps(values, level, self.kind, seed=self.random_state).values
+        gapless = fill_gaps(values, level, self.kind, seed=self.random_state)
+        filled = gapless.values
         self.blind_ = BlindSpot(
             self.kind,
             context=self.context,
@@ -177,11 +181,12 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             epochs=self.epochs,
             verbose=False,
         ).fit(filled, seed=self.random_state)
+        see_past_gaps(self.blind_, gapless, np.isnan(values))
         self.bound_ = noise_bound(self.blind_.residual_)
         outputs = np.flatnonzero(self.moves_)
         self.sigma_ = noise_level(
             self.sigma if named else level,
-            filled,
+            values,
             self.bound_[outputs],
             outputs,
             self.blind_.constant_ | ~self.moves_,
@@ -190,6 +195,8 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             blind=self.blind_,
             least_share=0.0,  # `refine` caps as its solver needs it
         ).sigma
+        gappy = self.solver == "auto" and bool(np.isnan(values).any())
+        self._levels = np.where(np.isnan(values), 0.0, self.sigma_) if gappy else self.sigma_
         self._center, self._scale = self.blind_.center_, self.blind_.scale_
         y, missing = (filled - self._center) / self._scale, np.isnan(values)
         if self.kind == "tabular":

@@ -31,7 +31,6 @@ error = (result.data[names] - clean[names]).to_numpy() / spread
 inside = np.abs(error) < 1.645 * result.std[names].to_numpy() / spread
 print(f"Observed values: {(error[~gaps] ** 2).mean():.0%} of the noise's squared error is left.")
 by_mean = ((frame[names].mean() - clean[names]).to_numpy() / spread)[gaps]
-print(
-    f"Gaps: root mean square error {(error[gaps] ** 2).mean() ** 0.5:.2f} noise levels, {(by_mean**2).mean() ** 0.5:.2f} by means."
-)
+filled, means = (np.sqrt((values**2).mean()) for values in (error[gaps], by_mean))
+print(f"Gaps: root mean square error of {filled:.2f} noise levels; by the columns' means {means:.2f}.")
 print(f"{inside.mean():.0%} of all values lie within the interval that should hold 90 %.")

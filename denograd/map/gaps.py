@@ -1,10 +1,10 @@
 """Gaps: values with infinite noise. Filled by what the rest says, with the error that is to be expected.
 
-Several guesses are made: a Gaussian model of the whole (`var_smoother` for a series, `normal_fill` for a table), for a
-series also the straight line between a gap's neighbours and the model with the season taken out, and the blind spot's
-own prediction, cross-fitted, on the data so filled. Which to believe is found out where the answer is known: observed
-values are hidden in the pattern of the gaps and guessed the same way. A column takes the mixture of guesses that errs
-least there, and the size of these errors calibrates the variance.
+Several guesses are made: a Gaussian model of the whole (`var_smoother` for a series, `normal_fill` for a table); for a
+table also the column's mean, for a series the straight line between a gap's neighbours and the model with the season
+taken out; and the blind spot's own prediction, cross-fitted, on the data so filled. Which to believe is found out where
+the answer is known: observed values are hidden in the pattern of the gaps and guessed the same way. A column takes the
+mixture of guesses that errs least there, and the size of these errors calibrates the variance.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ SEASON = 0.3
 GROUP = 12
 """Columns of a series that are modelled together; wider ones are split by correlation."""
 
+
+MIXED, MOST_MIXED = 2.5, 0.5
+"""See `see_past_gaps`."""
 
 FEW, LEAST_FACTOR = 20, 0.7
 """Hidden values that weigh as much as the model's own variance, and what is left of that at least."""
@@ -95,6 +98,30 @@ def fill_gaps(X: Array, sigma: Array, kind: Kind, *, seed: int = 0) -> Filled:
     return Filled(values, variance, prediction)
 
 
+def see_past_gaps(blind: BlindSpot, filled: Filled, missing: Mask) -> None:
+    """Mend the predictions of a blind spot that was fitted on a filled series.
+
+    Beside a gap it is not quite blind: the gap was filled from the value itself. The more gaps there are, the more of
+    its prediction is taken from the model that leaves the value out however many lie beside it: 2.5 times their
+    share, at most half. (Chosen on two series, ett and daily_climate, at one noise level.)
+
+    Parameters
+    ----------
+    blind : BlindSpot
+        Fitted on ``filled.values``; its prediction, residual and mean squared error change.
+    filled : Filled
+    missing : (n, c) bool array
+    """
+    if filled.prediction is None or not missing.any():
+        return
+    weight = min(MOST_MIXED, MIXED * float(missing.mean()))
+    mixed = (1 - weight) * blind.prediction_ + weight * filled.prediction
+    blind.prediction_ = np.where(missing, blind.prediction_, mixed).astype(np.float32)
+    blind.residual_ = np.where(missing, blind.residual_, mixed - filled.values).astype(np.float32)
+    seen = np.maximum((~missing).sum(0), 1)
+    blind.mse_ = np.where(blind.constant_, 0.0, (blind.residual_.astype(float) ** 2 * ~missing).sum(0) / seen)
+
+
 def _hide(missing: Mask, kind: Kind, rng: np.random.Generator) -> Mask:
     """Observed values in the pattern of the gaps: every column's gaps, moved along by some rows."""
     n = len(missing)
@@ -138,6 +165,8 @@ class _Guesser:
         """Every way's values, (g, n, c), and the first way's variance, (n, c)."""
         mean, spread = self._gaussian(y, missing)
         guesses = [mean]
+        if self.kind == "tabular":
+            guesses.append(np.zeros(y.shape))  # the column's mean
         if self.kind == "series":
             line = interpolate(y, missing)
             guesses.append(line)

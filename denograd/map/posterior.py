@@ -79,7 +79,11 @@ class Posterior:
             self._size = np.sqrt((sigma**2).mean(0))
             self._subspace.fit(self._without_outliers(X), self._size, blind.fold_, blind.kind)
             candidates.append((self._in_levels(self._subspace.step_, sigma), self._subspace.slope_))
-        steps, slopes = zip(*candidates, strict=True)
+        # a held value has no step, whatever the candidates would do with it
+        here = sigma > 0
+        steps, slopes = (
+            [np.where(here, part, 0.0) for part in parts] for parts in zip(*candidates, strict=True)
+        )
         self.weights_ = aggregate(steps, slopes)
         step = sum(w * s for w, s in zip(self.weights_, steps, strict=True))
         slope = sum(w * s for w, s in zip(self.weights_, slopes, strict=True))

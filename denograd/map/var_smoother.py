@@ -21,7 +21,7 @@ from denograd.data.arrays import Array
 BLOCK, OVERLAP = 256, 48
 """Steps of a block, and of what is read before and behind it."""
 
-ROUNDS = 10
+ROUNDS = 15
 """Of expectation maximisation."""
 
 GAP = 1e6

@@ -205,11 +205,14 @@ def test_missing_rows_leave_gaps_on_the_grid():
 def test_a_tenth_of_gaps_costs_little():
     clean, X = noisy_waves(800)
     missing = np.random.default_rng(3).random(X.shape) < 0.1
-    whole = denoise(X, 0.2, "series", **CLOSED).data
-    found = denoise(np.where(missing, np.nan, X), 0.2, "series", **CLOSED).data
-    assert np.isnan(found).sum() == missing.sum()
-    share, best = (((values - clean)[~missing] ** 2).mean() / 0.04 for values in (found, whole))
-    assert share < best + 0.05
+    whole = denoise(X, 0.2, "series", **QUICK)
+    found = denoise(np.where(missing, np.nan, X), 0.2, "series", **QUICK)
+    assert np.isnan(found.data).sum() == missing.sum()
+    share, best = (((values.data - clean)[~missing] ** 2).mean() / 0.04 for values in (found, whole))
+    assert share < best + 0.02
+    assert_allclose(
+        found.sigma, whole.sigma, rtol=0.06
+    )  # of the observed values, not thinned out by the gaps
 
 
 def test_intervals_cover_what_they_say():
