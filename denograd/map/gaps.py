@@ -1,8 +1,7 @@
 """Gaps: values with infinite noise. Filled by what the rest says, with the error that is to be expected.
 
 Several guesses are made: a Gaussian model of the whole (`var_smoother` for a series, `normal_fill` for a table); for a
-table also the column's mean, for a series the straight line between a gap's neighbours and the model with the season
-taken out; and the blind spot's own prediction, cross-fitted, on the data so filled. Which to believe is found out where
+series also the straight line between a gap's neighbours and the model with the season taken out; and the blind spot's own prediction, cross-fitted, on the data so filled. Which to believe is found out where
 the answer is known: observed values are hidden in the pattern of the gaps and guessed the same way. A column takes the
 mixture of guesses that errs least there, and the size of these errors calibrates the variance.
 """
@@ -165,8 +164,6 @@ class _Guesser:
         """Every way's values, (g, n, c), and the first way's variance, (n, c)."""
         mean, spread = self._gaussian(y, missing)
         guesses = [mean]
-        if self.kind == "tabular":
-            guesses.append(np.zeros(y.shape))  # the column's mean
         if self.kind == "series":
             line = interpolate(y, missing)
             guesses.append(line)
