@@ -1,9 +1,10 @@
 """Gaps: values with infinite noise. Filled by what the rest says, with the error that is to be expected.
 
-Several guesses are made: a Gaussian model of the whole (`var_smoother` for a series, `normal_fill` for a table); for a
-series also the straight line between a gap's neighbours and the model with the season taken out; and the blind spot's own prediction, cross-fitted, on the data so filled. Which to believe is found out where
-the answer is known: observed values are hidden in the pattern of the gaps and guessed the same way. A column takes the
-mixture of guesses that errs least there, and the size of these errors calibrates the variance.
+Several guesses are made: a Gaussian model of the whole (`var_smoother` for a series, `normal_fill` for a table), for a
+series also the straight line between a gap's neighbours and the model with the season taken out, and the blind spot's
+own prediction, cross-fitted, on the data so filled. Which to believe is found out where the answer is known: observed
+values are hidden in the pattern of the gaps and guessed the same way. A column takes the mixture of guesses that errs
+least there, and the size of these errors calibrates the variance.
 """
 
 from __future__ import annotations
