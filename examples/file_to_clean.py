@@ -6,13 +6,14 @@ The history is that of the NASDAQ composite, its noise is added here so that the
 a spreadsheet of Western Europe would: semicolons, decimal commas, days first.
 """
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from arch.data import nasdaq
 
-from denograd.command import main
 from denograd.table import read_table
 
 SIGMA = 5.0
@@ -26,8 +27,10 @@ kept = np.sort(rng.permutation(len(frame))[:950])
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "history.csv"
     noisy.iloc[kept].to_csv(path, sep=";", decimal=",", date_format="%d.%m.%Y", float_format="%.2f")
-    main([str(path)])  # what is in it, and what bounds the noise
-    main([str(path), "sigma=" + ",".join(f"{name}:{SIGMA}" for name in NAMES)])
+    levels = "sigma=" + ",".join(f"{name}:{SIGMA}" for name in NAMES)
+    for option in ([], [levels]):  # first what is in it, and what bounds the noise
+        command = [sys.executable, "-m", "denograd", str(path), *option]
+        print(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     refined = read_table(path.with_name("history.denoised.csv")).frame
 
 left = ((refined[NAMES].to_numpy() - frame.iloc[kept].to_numpy()) ** 2).mean() / SIGMA**2
