@@ -186,9 +186,8 @@ def _tell(theirs: Plan, recompute: bool) -> None:
     missing = theirs.states["to do"]
     if not missing:
         return
-    lines = [
-        f"Of the published methods' cells {missing} are missing or out of date, for what has changed since:"
-    ]
+    because = ", for what has changed since:" if theirs.outdated else "."
+    lines = [f"Of the published methods' cells {missing} are missing or out of date{because}"]
     lines += [f"  {n} cells: {reason}" for reason, n in theirs.outdated.most_common(5)]
     if not recompute:
         lines.append(
