@@ -33,6 +33,8 @@ NAMED = "mine:\n  _target_: ownmine.Mine\n"
 IN_GROUP = "mine:\n  {kinds}estimator: {{_target_: ownmine.Mine}}\n"
 
 MISTAKES = {
+    "a denoiser returns an array": (DENOISER.format(returned="0.5 * X"), "denoiser", NAMED, "Denoised"),
+    "a denoiser forgets the target": (DENOISER.format(returned="Denoised(X)"), "denoiser", NAMED, "target"),
     "a denoiser returns fewer rows": (
         DENOISER.format(returned="Denoised(X[:-1], y)"),
         "denoiser",
