@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, get_args
 
 from baselines.base import Array, Denoised, Problem, Settings, stack, unstack
 
@@ -22,7 +23,7 @@ class FrameDenoiser:
     features_only = True
     causal = True
     sequential = False
-    revision = 1
+    revision: ClassVar[int | Mapping[str, int]] = 1
 
     def __init__(self, settings: Settings = "paper") -> None:
         if settings not in get_args(Settings):

@@ -29,14 +29,16 @@ def is_ours(path: str) -> bool:
     return path.partition(".")[0] in OURS
 
 
-def revision_of(cls: type, *modules: ModuleType) -> int:
+def revision_of(cls: type, *modules: ModuleType, settings: str | None = None) -> int:
     """The revision of a component of ours: 1, and one more for every raise in what it is made of.
 
     That is the attribute ``revision`` of the class, of those that it inherits from, and of the network that it wraps
-    (``network_class``); and the constant ``REVISION`` of the modules given and of those in ``built_on``.
+    (``network_class``): a number or, where only some `settings` give other results, ``{settings: number}``; and the
+    constant ``REVISION`` of the modules given and of those in ``built_on``.
     """
     classes = {*cls.__mro__, *getattr(getattr(cls, "network_class", None), "__mro__", ())}
-    raised = sum(vars(each).get("revision", 1) - 1 for each in classes)
+    stated = [vars(each).get("revision", 1) for each in classes]
+    raised = sum((each.get(settings, 1) if isinstance(each, Mapping) else each) - 1 for each in stated)
     built_on = {*modules, *getattr(cls, "built_on", ())}
     return 1 + raised + sum(module.REVISION - 1 for module in built_on)
 

@@ -69,7 +69,8 @@ class Component:
     @property
     def revision(self) -> int:
         """See `experiments.base.code`."""
-        return 1 + sum(revision_of(cls) - 1 for cls in self.classes)
+        settings = self.params.get("settings")
+        return 1 + sum(revision_of(cls, settings=settings) - 1 for cls in self.classes)
 
     @property
     def source(self) -> str | None:

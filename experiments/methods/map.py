@@ -189,6 +189,7 @@ class DenoGradMapBackbone(_Levelled):
         backbone as it is.
     """
 
+    revision = 2
     needs_backbone = True
     backbone_outputs = "all"
     features_only = False

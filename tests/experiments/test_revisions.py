@@ -103,7 +103,7 @@ def denoised(name, kind):
             continue
         rows = task.fit_rows
         moved = np.column_stack([refined.X, refined.y])[rows] - np.column_stack([task.X, task.y])[rows]
-        made[f"denoiser/{name}/{kind}/{protocol}"] = component.revision, figures(moved)
+        made[f"denoiser/{name}/{kind}/{protocol}"] = here.revision, figures(moved)
     return made
 
 
