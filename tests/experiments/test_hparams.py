@@ -85,7 +85,7 @@ def call_of(tmp_path):
     """A call in a process of its own that says when it begins a trial, and then waits."""
     code = (
         "import sys, time; from experiments import hparams; from pathlib import Path\n"
-        f"hparams.FOLDER = Path({str(tmp_path)!r}); hparams.load_search.__defaults__ = (hparams.FOLDER,)\n"
+        f"hparams.FOLDER = Path({str(tmp_path)!r})\n"
         "hparams._value = lambda *_: print('begun', flush=True) or time.sleep(600)\n"
         "sys.exit(hparams.main(sys.argv[1:]))"
     )
@@ -96,7 +96,7 @@ def call_of(tmp_path):
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_point_of_a_grid_that_was_interrupted_is_done_by_the_next_call(tmp_path, monkeypatch, stop):
     (tmp_path / "mine.yaml").write_text(GRID)
-    monkeypatch.setattr(hparams.load_search, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(hparams, "FOLDER", tmp_path)
     monkeypatch.setattr(hparams, "_value", lambda *_: 1.0)
     arguments = words(tmp_path, "hparams_search=mine")
     with call_of(tmp_path) as other:
@@ -117,12 +117,12 @@ def test_a_point_of_a_grid_that_was_interrupted_is_done_by_the_next_call(tmp_pat
         0,
     )
     done = [trial.params for trial in study.get_trials() if trial.state == TrialState.COMPLETE]
-    assert all(point in done for point in hparams.one_at_a_time(hparams.load_search("mine")))
+    assert all(point in done for point in hparams.one_at_a_time(hparams.load_search("mine", [tmp_path])))
 
 
 def test_a_failed_point_of_a_grid_is_tried_again(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text(GRID)
-    monkeypatch.setattr(hparams.load_search, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(hparams, "FOLDER", tmp_path)
     values = iter([1.0, float("nan"), 3.0, 2.0])
     monkeypatch.setattr(hparams, "_value", lambda *_: next(values))
     study, failed = hparams.search(words(tmp_path, "hparams_search=mine"))
@@ -179,4 +179,4 @@ def test_bad_words(arguments, message, capsys, tmp_path, monkeypatch):
 def test_bad_files(tmp_path, text, message):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(hparams.BadConfig, match=message):
-        hparams.load_search("mine", tmp_path)
+        hparams.load_search("mine", [tmp_path])
