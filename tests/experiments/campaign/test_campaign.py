@@ -31,6 +31,12 @@ SMALL = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def no_other_campaigns(tmp_path, monkeypatch):
+    """A plan learns from every campaign of the checkout: here there is none."""
+    monkeypatch.setattr("experiments.campaign.command.ROOT", tmp_path / "checkout")
+
+
 def call(tmp_path, *arguments):
     return main(["+campaign=demo", f"results_dir={tmp_path}", *arguments])
 
@@ -154,7 +160,8 @@ def test_cheap_units_come_first_and_measured_ones_are_known(tmp_path, capsys):
         "denoiser=[identity,pca,denograd_fixed]",
         f"results_dir={tmp_path}",
     ]
-    configs = configurations("demo", [*overrides, "regressor=[ridge,dnn]", "noise.sigma=0.05"])
+    dear = ["profile.denograd_epochs=null", "profile.backbone_epochs=null"]
+    configs = configurations("demo", [*overrides, *dear, "regressor=[ridge,dnn]", "noise.sigma=0.05"])
     found = plan(configs, Store(tmp_path / "demo"))
     order = [item.trial.denoiser.name for item in sorted(found.first)]
     runs = order[:6], order[6:]  # one dataset after the other, as the campaign's file has them
