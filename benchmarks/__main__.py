@@ -42,7 +42,7 @@ BENCHMARKS = {
     ),
     "training_loop": Benchmark("The training loop beside the bare one"),
     "denoisers": Benchmark("Seconds of every baseline"),
-    "library_calls": Benchmark("First call and next, spinning threads, a wide table"),
+    "first_calls": Benchmark("First call and next, spinning threads, a wide table"),
     "metrics": Benchmark("Seconds and memory of the metrics"),
     "report": Benchmark("From 100,000 made-up cells to the full report"),
     "campaign": Benchmark("Overhead of a campaign, and what a second worker gains", ("overhead",)),

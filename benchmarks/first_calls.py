@@ -1,6 +1,6 @@
 """What a call of the library costs: the first and the next, with spinning threads and without, a wide table.
 
-Run with ``python -m benchmarks.library_calls``; every call has a process of its own. The ratio of first to next and
+Run with ``python -m benchmarks.first_calls``; every call has a process of its own. The ratio of first to next and
 of spinning to passive counts, not the seconds: run it beside something busy to see what spinning costs.
 """
 
