@@ -79,7 +79,6 @@ def test_a_function_of_ones_own(here, monkeypatch, capsys):
         "    return pd.DataFrame({'a': a, 'y': a**2})\n"
     )
     monkeypatch.syspath_prepend(here)
-    monkeypatch.delitem(sys.modules, "shop", raising=False)  # another test may have one of that name
     words = ["dataset._target_=shop.sales", "+dataset.arguments.n=40", "dataset.target=y", *CHEAP]
     assert run(words) != 0
     assert "allow_targets=[shop]" in capsys.readouterr().err

@@ -90,7 +90,6 @@ def test_a_typical_mistake_gets_its_answer(mistake, tmp_path, monkeypatch, capsy
     (tmp_path / "conf" / group / "mine.yaml").write_text(yaml)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "ownmine", raising=False)
     chosen = {
         "denoiser": "denoiser=[identity,mine]",
         "regressor": "regressor=[ridge,mine]",

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from experiments.campaign.engines.serial import Serial
 from experiments.campaign.plan import Item, Timings, duration, plan
 from experiments.run.bench import Bench
 from experiments.run.loop import execute, trials
+from experiments.store import archive
 from experiments.store.claims import claimed, last_words, running
 from experiments.store.files import Store
 
@@ -446,5 +448,12 @@ def test_what_older_code_computed_is_listed_with_what_has_changed(tmp_path, monk
 
 
 def test_a_plan_learns_from_the_archives_of_the_checkout(tmp_path, capsys):
-    assert call(tmp_path, "plan=true", *SMALL) == 0
-    assert "100% of it measured" in capsys.readouterr().out
+    assert call(tmp_path, *SMALL) == 0
+    folder = tmp_path / "checkout" / "results" / "committed"
+    folder.mkdir(parents=True)
+    archive.save(archive.load(tmp_path / "demo"), folder)
+    capsys.readouterr()
+    for name in ("with", "without"):
+        assert call(tmp_path / name, "plan=true", *SMALL) == 0
+        assert ("100% of it measured" in capsys.readouterr().out) is (name == "with")
+        shutil.rmtree(tmp_path / "checkout", ignore_errors=True)

@@ -79,19 +79,19 @@ def test_building_gives_the_parameters_on():
 
 
 def test_a_function_comes_from_an_opened_package_alone(tmp_path, monkeypatch):
-    (tmp_path / "shop.py").write_text("from os import system\ndef load(): return 1\n")
+    (tmp_path / "loader_of_mine.py").write_text("from os import system\ndef load(): return 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert resolve_function("shop.load", ["shop"])() == 1
-    with pytest.raises(BadTarget, match=r"allow_targets=\[shop\]"):
-        resolve_function("shop.load", [])
+    assert resolve_function("loader_of_mine.load", ["loader_of_mine"])() == 1
+    with pytest.raises(BadTarget, match=r"allow_targets=\[loader_of_mine\]"):
+        resolve_function("loader_of_mine.load", [])
     with pytest.raises(BadTarget, match="Did you mean load"):
-        resolve_function("shop.loads", ["shop"])
-    with pytest.raises(BadTarget, match="no function that shop defines"):
-        resolve_function("shop.system", ["shop"])
+        resolve_function("loader_of_mine.loads", ["loader_of_mine"])
+    with pytest.raises(BadTarget, match="no function that loader_of_mine defines"):
+        resolve_function("loader_of_mine.system", ["loader_of_mine"])
     with pytest.raises(BadTarget, match="cannot be imported"):
-        resolve_function("shop.inner.load", ["shop"])
+        resolve_function("loader_of_mine.inner.load", ["loader_of_mine"])
     with pytest.raises(BadTarget, match="allow_targets"):
-        resolve_function("os.system", ["shop"])
+        resolve_function("os.system", ["loader_of_mine"])
 
 
 def test_a_class_that_has_moved_is_found_and_its_new_place_named_once(capsys):
