@@ -21,7 +21,7 @@ from experiments.config.words import checked, config_folders, searchpath
 from experiments.report import Results, Table, results_of, terminal
 from experiments.report.forms.document import Section, markdown
 from experiments.report.forms.page import page
-from experiments.report.standing import place, sections_of, standing
+from experiments.report.sections.standing import place, sections_of, standing
 from experiments.run.bench import Bench
 from experiments.run.command import CellsFailed, listed
 from experiments.run.loop import trials

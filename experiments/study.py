@@ -18,8 +18,8 @@ from experiments.config.words import choices_of, composed
 from experiments.data import chosen, own
 from experiments.data.recipes import DATASETS
 from experiments.report import Table, results_of
+from experiments.report.analysis.tables import setting_table
 from experiments.report.forms import page
-from experiments.report.tables import setting_table
 from experiments.run.bench import Bench, dataset_of
 from experiments.run.loop import execute
 from experiments.store.cell import Cell

@@ -62,10 +62,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
 `experiments` are the modules that lie directly in these folders; as something imported, they and `baselines` are
 the whole package."""
 
-OF_THE_ROOM = {"experiments.report.sections": "experiments.report"}
-"""Folders that count as their room's own files: a heading of the report is made of the report's parts, and the report
-of its headings."""
-
 LIBRARY_NEEDS = {"numpy", "torch", "tqdm"}
 OPTIONAL = {
     "denograd.regressor": {"sklearn"},
@@ -188,7 +184,6 @@ def room_of(module: str, tree: Tree, rooms: Mapping[str, object] = ROOMS) -> str
     if module in rooms:
         return module
     folder = tree.folder_of(module)
-    folder = OF_THE_ROOM.get(folder, folder)
     while folder and folder not in rooms:
         folder = folder.rpartition(".")[0]
     beside = folder in {"experiments"} and module != folder  # a module there is named in the table itself
@@ -257,7 +252,6 @@ def circles_of_folders(tree: Tree) -> list[str]:
     arrows: dict[str, set[str]] = {}
     for found in tree.ours():
         here, there = (tree.folder_of(module) for module in (found.by, found.target))
-        here, there = OF_THE_ROOM.get(here, here), OF_THE_ROOM.get(there, there)
         if here != there:
             arrows.setdefault(here, set()).add(there)
     return circles(arrows)
@@ -560,8 +554,8 @@ def test_a_house_in_order_passes(tmp_path):
         denograd__regressor="def f():\n    from sklearn.base import clone",
         denograd__one_call="from denograd.map import solve\nsolve.answer",
         baselines__pca="import sklearn\nfrom denograd import DenoGrad",
-        experiments__report__sections__ranks="from experiments.report import tables",
-        experiments__report__tables="from ..store.cell import Cell",
+        experiments__report__sections__ranks="from experiments.report.analysis import tables",
+        experiments__report__analysis__tables="from ...store.cell import Cell",
         experiments__report__command="from experiments.report.sections.ranks import f",
         experiments__store__cell="class Cell: ...",
     )

@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from experiments.report.analysis.methods import Row, methods_of
+    from experiments.report.analysis.results import Results, results_of
+    from experiments.report.analysis.tables import error_tables, run_tables
     from experiments.report.forms import plain, terminal
     from experiments.report.forms.table import Table, slug
-    from experiments.report.methods import Row, methods_of
-    from experiments.report.results import Results, results_of
-    from experiments.report.tables import error_tables, run_tables
 
 __all__ = [
     "Results",
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 _FROM = {
-    "Results": "results",
-    "results_of": "results",
-    "Row": "methods",
-    "methods_of": "methods",
+    "Results": "analysis.results",
+    "results_of": "analysis.results",
+    "Row": "analysis.methods",
+    "methods_of": "analysis.methods",
     "Table": "forms.table",
     "slug": "forms.table",
-    "error_tables": "tables",
-    "run_tables": "tables",
+    "error_tables": "analysis.tables",
+    "run_tables": "analysis.tables",
 }
 
 

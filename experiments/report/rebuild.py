@@ -9,13 +9,13 @@ from typing import Any
 
 from experiments.base import paths
 from experiments.base.errors import HarnessError
-from experiments.report.album import Album
-from experiments.report.findings import findings
+from experiments.report.analysis.findings import findings
+from experiments.report.analysis.results import Results, results_of
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import markdown
 from experiments.report.forms.page import page
 from experiments.report.forms.plain import FORMS, md_escape, write
 from experiments.report.forms.plain import markdown as table_markdown
-from experiments.report.results import Results, results_of
 from experiments.report.sections import compose
 from experiments.report.sections.summary import overview
 from experiments.store import archive

@@ -14,7 +14,8 @@ from experiments import compare
 from experiments.base.paths import ROOT
 from experiments.campaign.command import configurations
 from experiments.campaign.command import main as campaign
-from experiments.report import results_of, standing
+from experiments.report import results_of
+from experiments.report.sections import standing
 from experiments.store import archive
 from experiments.store.files import Store
 from experiments.store.frame import frame

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
-from experiments.report.results import Results
 from experiments.report.sections.convergence import convergence
 from experiments.report.sections.data import data
 from experiments.report.sections.fewer_rows import fewer_rows

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.figures.album import Album
 from experiments.report.figures.data import Refined, draw_correlation, draw_overlay
 from experiments.report.forms.document import Picture, Section
 from experiments.report.forms.table import slug
-from experiments.report.results import Results
 from experiments.store.files import Store
 
 ROWS = 4000

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.analysis.tables import setting_table
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
-from experiments.report.results import Results
-from experiments.report.tables import setting_table
 
 
 def fewer_rows(everything: Results, album: Album) -> Section:

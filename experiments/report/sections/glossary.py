@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from experiments.report.album import Album
+from experiments.report.analysis.measures import MEASURES
+from experiments.report.analysis.results import Results
+from experiments.report.analysis.tables import BASELINE, MEANINGLESS, NOISY_TEST
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Grid
-from experiments.report.measures import MEASURES
-from experiments.report.results import Results
-from experiments.report.tables import BASELINE, MEANINGLESS, NOISY_TEST
 
 BETTER = {"high": "higher is better", "low": "lower is better", "": "–"}
 WORDS = (

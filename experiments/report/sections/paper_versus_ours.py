@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.analysis.verdicts import VERDICTS, Verdict, verdicts
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Grid, number_text
-from experiments.report.results import Results
-from experiments.report.verdicts import VERDICTS, Verdict, verdicts
 
 HEADER = [
     *("figure", "published", "ours", "verdict", "difference", "largest part of the mean", "settings"),

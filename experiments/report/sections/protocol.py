@@ -7,16 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from experiments.report import statistics
-from experiments.report.album import Album
-from experiments.report.figures import ranks, spread, trade_off
-from experiments.report.forms.document import Content, Folded, Picture, Section
-from experiments.report.forms.table import Column, Grid, Table, number_text
-from experiments.report.measures import IMP, OF_DATA, RANKED
-from experiments.report.methods import BY_NAME
-from experiments.report.ranking import Ranking, against_table, pairs_table, rank_table, rankings
-from experiments.report.results import Condition, Results
-from experiments.report.tables import (
+from experiments.report.analysis import statistics
+from experiments.report.analysis.measures import IMP, OF_DATA, RANKED
+from experiments.report.analysis.methods import BY_NAME
+from experiments.report.analysis.ranking import Ranking, against_table, pairs_table, rank_table, rankings
+from experiments.report.analysis.results import Condition, Results
+from experiments.report.analysis.tables import (
     column_of,
     dataset_table,
     errors_table,
@@ -24,6 +20,10 @@ from experiments.report.tables import (
     numbers,
     setting_table,
 )
+from experiments.report.figures import ranks, spread, trade_off
+from experiments.report.figures.album import Album
+from experiments.report.forms.document import Content, Folded, Picture, Section
+from experiments.report.forms.table import Column, Grid, Table, number_text
 
 DECIDES = 0.5
 """Share of a mean's absolute parts above which one regressor decides it."""

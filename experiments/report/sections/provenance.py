@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Grid, listed
-from experiments.report.results import Results
 
 
 def provenance(everything: Results, album: Album) -> Section:

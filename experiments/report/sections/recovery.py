@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from experiments.report.album import Album
+from experiments.report.analysis.measures import RECOVERY
+from experiments.report.analysis.results import Results
 from experiments.report.figures import recovery as drawing
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Picture, Section
 from experiments.report.forms.table import slug
-from experiments.report.measures import RECOVERY
-from experiments.report.results import Results
 
 
 def recovery(everything: Results, album: Album) -> Section:

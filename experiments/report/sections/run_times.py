@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Column, Table
-from experiments.report.results import Results
 
 
 def run_times(everything: Results, album: Album) -> Section:

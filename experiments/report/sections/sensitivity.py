@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
 from experiments.report.figures import sensitivity as drawing
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Picture, Section
 from experiments.report.forms.table import slug
-from experiments.report.results import Results
 
 
 def sensitivity(everything: Results, album: Album) -> Section:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from experiments.report.album import Album
-from experiments.report.findings import findings
+from experiments.report.analysis.findings import findings
+from experiments.report.analysis.measures import IMP, RECOVERY
+from experiments.report.analysis.results import Condition, Results
+from experiments.report.analysis.tables import absent_regressors, column_of, method_table, numbers
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Table, listed
-from experiments.report.measures import IMP, RECOVERY
-from experiments.report.results import Condition, Results
-from experiments.report.tables import absent_regressors, column_of, method_table, numbers
 
 
 def summary(everything: Results, album: Album) -> Section:

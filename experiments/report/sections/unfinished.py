@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from experiments.report.album import Album
+from experiments.report.analysis.results import Results
+from experiments.report.analysis.tables import last_line
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Grid, listed
-from experiments.report.results import Results
-from experiments.report.tables import last_line
 
 MOST_CAUSES = 100
 

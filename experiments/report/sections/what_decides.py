@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from experiments.report import published
-from experiments.report.album import Album
+from experiments.report.analysis import published
+from experiments.report.analysis.measures import IMP
+from experiments.report.analysis.methods import Row
+from experiments.report.analysis.results import NOUNS, Condition, Results
+from experiments.report.analysis.tables import column_of
+from experiments.report.analysis.verdicts import FAMILY, verdicts
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import Content, Section
 from experiments.report.forms.table import Column, Table
-from experiments.report.measures import IMP
-from experiments.report.methods import Row
-from experiments.report.results import NOUNS, Condition, Results
-from experiments.report.tables import column_of
-from experiments.report.verdicts import FAMILY, verdicts
 
 MATCHED = {"lstm": "lstm", "xlstm": "xlstm", "cnn_lstm": "cnn_lstm", "dlinear": "dlinear", "mlp": "dnn"}
 """Backbone to the regressor of its kind."""

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks import fake
 from experiments.report import Row, results_of
-from experiments.report.album import Album
+from experiments.report.analysis.methods import BY_NAME, METHODS, methods_of
 from experiments.report.figures import Refined, draw_overlay, save
+from experiments.report.figures.album import Album
 from experiments.report.figures.data import draw_correlation
-from experiments.report.methods import BY_NAME, METHODS, methods_of
 from experiments.report.sections.sensitivity import sensitivity, swept
 from experiments.run import outcome
 from experiments.store.frame import frame

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import fake
 from experiments.report import results_of
-from experiments.report.findings import findings
+from experiments.report.analysis.findings import findings
 from experiments.store.frame import frame
 
 DATASETS = ("ett", "wth", "microsoft_stock", "parkinsons", "house_prices")

@@ -16,10 +16,10 @@ import pytest
 
 from benchmarks import fake
 from experiments.base.paths import ROOT
-from experiments.report import album as album_module
 from experiments.report import command as report
 from experiments.report import rebuild, results_of
-from experiments.report.album import Album
+from experiments.report.figures import album as album_module
+from experiments.report.figures.album import Album
 from experiments.report.forms.document import markdown
 from experiments.report.forms.page import page
 from experiments.report.sections import compose

@@ -7,7 +7,7 @@ import scikit_posthocs
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from experiments.report import statistics
+from experiments.report.analysis import statistics
 
 # AUC of C4.5 with m, cf or both tuned inside, on 14 data sets: Demsar (2006), Table 6. On the last but one the table
 # prints .975 twice, with ranks 2 and 3: the digit that was rounded away is put back.

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from benchmarks import fake
-from experiments.report import plain, results_of, run_tables, tables, terminal
-from experiments.report.album import Album
+from experiments.report import plain, results_of, run_tables, terminal
+from experiments.report.analysis import tables
+from experiments.report.analysis.methods import BY_NAME
+from experiments.report.figures.album import Album
 from experiments.report.forms import page
 from experiments.report.forms.table import Column, Table, number_text
-from experiments.report.methods import BY_NAME
 from experiments.report.sections import compose
 from experiments.report.sections.run_times import model_seconds
 from experiments.store.frame import frame

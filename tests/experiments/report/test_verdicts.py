@@ -8,10 +8,10 @@ import yaml
 
 from benchmarks import fake
 from experiments.base import paths
-from experiments.report import published, results_of, verdicts
-from experiments.report.album import Album
-from experiments.report.measures import IMP
-from experiments.report.ranking import ranking
+from experiments.report.analysis import published, results_of, verdicts
+from experiments.report.analysis.measures import IMP
+from experiments.report.analysis.ranking import ranking
+from experiments.report.figures.album import Album
 from experiments.report.sections.paper_versus_ours import paper_versus_ours
 from experiments.report.sections.what_decides import MATCHED_TEXT, what_decides
 from experiments.store.frame import frame

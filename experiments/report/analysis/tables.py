@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.report.analysis.measures import ERRORS, IMP, MEASURES, Measure
+from experiments.report.analysis.results import Results, results_of
 from experiments.report.forms.table import Column, Table, Tag, listed
-from experiments.report.measures import ERRORS, IMP, MEASURES, Measure
-from experiments.report.results import Results, results_of
 from experiments.store.cell import Cell
 from experiments.store.frame import frame
 

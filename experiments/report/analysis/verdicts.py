@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.report import measures, published
+from experiments.report.analysis import measures, published
+from experiments.report.analysis.methods import BY_NAME, PUBLISHED
+from experiments.report.analysis.ranking import ranking
+from experiments.report.analysis.results import PAPER_DATASETS, Condition, Results
 from experiments.report.forms.table import listed, number_text
-from experiments.report.methods import BY_NAME, PUBLISHED
-from experiments.report.ranking import ranking
-from experiments.report.results import PAPER_DATASETS, Condition, Results
 
 LEAST_DATASETS, LEAST_OF_A_KIND = 5, 3
 """Datasets of the paper that a mean or rank over all, or over one kind of them, needs."""

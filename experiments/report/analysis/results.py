@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from experiments.report import published
+from experiments.report.analysis import published
+from experiments.report.analysis.labels import USUAL, details
+from experiments.report.analysis.measures import MEASURES
+from experiments.report.analysis.methods import PUBLISHED, TRAINERS, Method, Row, methods_of
 from experiments.report.forms.table import slug
-from experiments.report.labels import USUAL, details
-from experiments.report.measures import MEASURES
-from experiments.report.methods import PUBLISHED, TRAINERS, Method, Row, methods_of
 
 PAPER_DATASETS = (
     *("house_prices", "lattice_physics", "parkinsons", "rt_iot2022", "support2"),

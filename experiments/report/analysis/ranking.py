@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from experiments.report import statistics
+from experiments.report.analysis import statistics
+from experiments.report.analysis.measures import IMP, RANKED, Measure
+from experiments.report.analysis.methods import BY_NAME, PUBLISHED, Method
+from experiments.report.analysis.results import Condition, Results
+from experiments.report.analysis.statistics import Friedman
 from experiments.report.forms.table import Column, Table
-from experiments.report.measures import IMP, RANKED, Measure
-from experiments.report.methods import BY_NAME, PUBLISHED, Method
-from experiments.report.results import Condition, Results
-from experiments.report.statistics import Friedman
 
 
 @dataclass(frozen=True)

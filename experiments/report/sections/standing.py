@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from experiments.report import statistics
+from experiments.report.analysis import statistics
+from experiments.report.analysis.measures import IMP, RANKED, Measure
+from experiments.report.analysis.methods import Row
+from experiments.report.analysis.results import Results
+from experiments.report.analysis.tables import dataset_table
 from experiments.report.forms.document import Section
 from experiments.report.forms.table import Column, Table, slug
-from experiments.report.measures import IMP, RANKED, Measure
-from experiments.report.methods import Row
-from experiments.report.results import Results
-from experiments.report.tables import dataset_table
 
 OVER = ["dataset", "noise", "sigma"]
 """What makes a setting under one protocol."""

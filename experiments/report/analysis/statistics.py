@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from experiments.base.errors import HarnessError
-from experiments.report.measures import Better
+from experiments.report.analysis.measures import Better
 
 ALPHA = 0.05
 ROPE = 0.01

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from experiments.report import published, statistics
+from experiments.report.analysis import published, statistics
+from experiments.report.analysis.measures import BY_NAME as MEASURES
+from experiments.report.analysis.measures import IMP, RECOVERY
+from experiments.report.analysis.methods import BY_NAME
+from experiments.report.analysis.ranking import Ranking, ranking
+from experiments.report.analysis.results import NOUNS, Condition, Results
+from experiments.report.analysis.verdicts import VERDICTS, verdicts
 from experiments.report.forms.table import number_text
-from experiments.report.measures import BY_NAME as MEASURES
-from experiments.report.measures import IMP, RECOVERY
-from experiments.report.methods import BY_NAME
-from experiments.report.ranking import Ranking, ranking
-from experiments.report.results import NOUNS, Condition, Results
-from experiments.report.verdicts import VERDICTS, verdicts
 
 OURS = "denograd_fixed"
 """The method that the study is about."""
