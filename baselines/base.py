@@ -18,6 +18,9 @@ from denograd.data import Array, Kind, with_gaps
 Settings = Literal["paper", "sound"]
 Outputs = Literal["target", "all"]
 
+LARGEST = 1e150
+"""Larger values, and data of smaller ones than its inverse alone, are refused: squares are computed with."""
+
 
 class Backbone(Protocol):
     """A trained network of the harness, by which a denoiser is driven."""
@@ -138,7 +141,8 @@ def stack(X: Array, y: Array | None) -> Array:
     Raises
     ------
     ValueError
-        If `X` is not two-dimensional, the lengths differ, or a value is NaN, infinite or masked.
+        If `X` is not two-dimensional, the lengths differ, a value is NaN, infinite or masked, or all are of a size
+        whose squares cannot be computed with.
     """
     X = np.asarray(with_gaps(X))
     if X.ndim != 2:
@@ -157,6 +161,12 @@ def stack(X: Array, y: Array | None) -> Array:
         raise ValueError(
             f"the data hold NaN, infinite or masked values, the first at row {row}, column {column}: "
             "impute or drop them before denoising"
+        )
+    largest = float(np.abs(frame).max(initial=0.0))
+    if largest > LARGEST or 0 < largest < 1 / LARGEST:
+        raise ValueError(
+            f"the data have values of size {largest:.3g}, whose squares cannot be computed with: give them in another "
+            "unit"
         )
     return frame
 

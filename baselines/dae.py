@@ -14,9 +14,14 @@ from baselines.base import Array, Problem, Settings, levels_of
 from baselines.frame import FrameDenoiser
 from baselines.training import seeded, train_reconstruction
 
+USUAL = 10.0
+"""Columns with a mean below this, and a deviation between this and its inverse, are learned as they come."""
+
 
 class RowNet(FrameDenoiser):
     """What the two networks of rows share: float32 nets, trained to reconstruct, applied row by row.
+
+    They expect standardised columns; one in an unusual unit is standardised inside.
 
     A subclass defines ``_network(width)``.
 
@@ -62,7 +67,8 @@ class RowNet(FrameDenoiser):
     def _learn(self, frame: Array, seed: int, problem: Problem) -> None:
         if self.sound and problem.train_rows is not None:
             frame = frame[problem.train_rows]
-        rows = torch.as_tensor(frame, dtype=torch.float32)
+        self._center, self._unit = _unusual(frame)
+        rows = torch.as_tensor((frame - self._center) / self._unit, dtype=torch.float32)
         level = levels_of(problem, frame.shape[1], self._has_target)
         self._clean = self.sound & (level == 0) & (level > 0).any()
         spread, mean = rows.std(dim=0, correction=0), rows.mean(dim=0)
@@ -88,11 +94,20 @@ class RowNet(FrameDenoiser):
             )
 
     def _refine(self, frame: Array, causal: bool) -> tuple[Array, dict[str, Any]]:
-        rows = torch.as_tensor(frame, dtype=torch.float32)
+        rows = torch.as_tensor((frame - self._center) / self._unit, dtype=torch.float32)
         with torch.inference_mode():
-            refined = torch.cat([self._net(batch) for batch in rows.split(65_536)])
+            found = torch.cat([self._net(batch) for batch in rows.split(65_536)])
+        refined = found.numpy().astype(float) * self._unit + self._center
         # columns that are known to be clean are inputs alone
-        return np.where(self._clean, frame, refined.numpy().astype(float)), dict(self._training)
+        return np.where(self._clean, frame, refined), dict(self._training)
+
+
+def _unusual(frame: Array) -> tuple[Array, Array]:
+    """Center and unit of the columns: 0 and 1 of those that a network can learn as they come."""
+    mean, spread = frame.mean(axis=0), frame.std(axis=0)
+    constant = np.ptp(frame, axis=0) == 0
+    usual = (np.abs(mean) < USUAL) & (constant | ((spread < USUAL) & (spread > 1 / USUAL)))
+    return np.where(usual, 0.0, mean), np.where(usual | constant, 1.0, spread)
 
 
 class DAE(RowNet):

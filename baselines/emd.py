@@ -7,6 +7,10 @@ from tqdm import tqdm
 
 from baselines.base import Array, Settings
 from baselines.frame import FrameDenoiser
+from denograd.data import near_power_of_two
+
+THRESHOLDS = {"svar_thr": 0.001, "total_power_thr": 0.005, "range_thr": 0.001}
+"""Those of PyEMD that have the unit of the data, with its defaults."""
 
 BETA, RHO = 0.719, 2.01  # of white noise, Flandrin, Rilling and Goncalves (2004)
 
@@ -61,12 +65,19 @@ class EMD(FrameDenoiser):
 
 
 def decompose(column: Array, modes: int) -> Array:
-    """First `modes` modes and, last, what they leave, unless that is nothing: shape (<= modes + 1, n)."""
+    """First `modes` modes and, last, what they leave, unless that is nothing: shape (<= modes + 1, n).
+
+    When sifting ends must not depend on the column's unit: PyEMD's thresholds are those of a column of deviation 1.
+    """
     from PyEMD import EMD as Decomposition
 
     if len(column) < 3 or np.ptp(column) == 0:
         return column[None]
-    return Decomposition().emd(column, max_imf=modes)
+    unit = near_power_of_two(np.ptp(column))
+    scaled = column / unit
+    spread = float(scaled.std())
+    limits = {name: spread * value for name, value in THRESHOLDS.items()}
+    return unit * Decomposition(**limits).emd(scaled, max_imf=modes)
 
 
 def without_leading_modes(column: Array, drop: int) -> tuple[Array, int]:

@@ -1,5 +1,5 @@
 """Arrays in and out, windows of a series, checks of what is handed over, progress."""
 
-from denograd.data.arrays import Array, Kind, with_gaps
+from denograd.data.arrays import Array, Kind, near_power_of_two, with_gaps
 
-__all__ = ["Array", "Kind", "with_gaps"]
+__all__ = ["Array", "Kind", "near_power_of_two", "with_gaps"]

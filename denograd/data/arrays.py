@@ -16,6 +16,17 @@ Kind = Literal["tabular", "series"]
 Wrap = Callable[[Array], Any]
 
 
+def near_power_of_two(size: Any) -> Any:
+    """Give the powers of two nearest to positive sizes: a unit that brings values near 1 and changes no digit of them.
+
+    Examples
+    --------
+    >>> float(near_power_of_two(3e-30)) == 2.0**-98
+    True
+    """
+    return np.exp2(np.rint(np.log2(size)))
+
+
 def is_frame(data: object) -> bool:
     """Whether `data` is a DataFrame (pandas is not imported for the question)."""
     return hasattr(data, "columns") and hasattr(data, "iloc")

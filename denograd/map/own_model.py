@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from denograd.data.arrays import Array, Kind
+from denograd.data.arrays import Array, Kind, near_power_of_two
 from denograd.data.progress import Progress
 from denograd.data.windows import targets_of, windows_of
 from denograd.map.blind_spot import Segment, predict_rows
@@ -144,12 +144,13 @@ def _prefer_supports(found: Answer, z_obs: Array, question: Question) -> None:
         rows = np.flatnonzero(~np.isnan(found.residual[:, i]))
         if sigma == 0 or not question.moves[j] or len(rows) < FEWEST:
             continue
-        y = z_obs[rows, j]
-        fit = fit_support(y, y + found.residual[rows, i], np.full(len(y), sigma), question.kind)
+        unit = near_power_of_two(sigma)  # densities are computed in float32
+        y, guess = z_obs[rows, j] / unit, (z_obs[rows, j] + found.residual[rows, i]) / unit
+        fit = fit_support(y, guess, np.full(len(y), sigma / unit), question.kind)
         gain = found.error[j] - sigma**2 * (1 + fit.change.sum() / len(z_obs))
         if gain > sigma**2 * fit.change.std() / len(rows) ** 0.5:
             found.step[:, j] = 0.0
-            found.step[rows, j] = fit.answers.mean - y
+            found.step[rows, j] = unit * (fit.answers.mean - y)
             found.error[j] -= gain
 
 

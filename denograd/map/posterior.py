@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from denograd.data.arrays import Array
+from denograd.data.arrays import Array, near_power_of_two
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.candidates.aggregate import aggregate
 from denograd.map.candidates.row_net import RowNet
@@ -63,9 +63,7 @@ class Posterior:
             Called after every column.
         """
         self._blind = blind
-        self._unit = np.exp2(
-            np.rint(np.log2(blind.scale_))
-        )  # densities are computed in float32: near 1, exactly
+        self._unit = near_power_of_two(blind.scale_)  # densities are computed in float32
         X = blind.observed_
         sigma = np.where(blind.constant_ | blind.outliers_, 0.0, np.broadcast_to(sigma, X.shape))
         sigma[:, (sigma > 0).sum(0) < FEWEST] = 0.0
