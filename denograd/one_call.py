@@ -116,7 +116,7 @@ def denoise(
     if is_column(sigma):
         sigma = sigma.to_dict()
     readings = take(X, sigma=sigma, kind=kind, time=time, skip=skip)
-    relative = readings.level(sigma_relative)
+    relative = _level(readings, sigma_relative, "data")
     named = {"sigma": sigma, "replicates": replicates, "quiet": quiet, "resolution": resolution}
     named = {name: value for name, value in named.items() if value is not None}
     if len(named) > 1:
@@ -138,7 +138,7 @@ def denoise(
     else:
         level, evidence = _level(readings, sigma, sigma_unit), "given"
     missing = np.isnan(readings.matrix)
-    filled = fill_gaps(readings.matrix, _known(level, readings), readings.kind, seed=seed)
+    filled = fill_gaps(readings.matrix, _known(level, relative, readings), readings.kind, seed=seed)
     if isinstance(X, torch.Tensor):
         backbone = {"device": X.device, **backbone}
     blind = BlindSpot(readings.kind, verbose=verbose, **backbone).fit(filled.values, seed=seed)
@@ -149,7 +149,7 @@ def denoise(
         found_level = NoiseLevel(np.where(readings.moves, level, 0.0), (evidence,) * len(readings.moves))
     level = found_level.sigma
     if missing.any() and solver == "auto":  # what was filled has no noise, and teaches nothing
-        level = np.where(missing, 0.0, level)
+        level, relative = np.where(missing, 0.0, level), np.where(missing, 0.0, relative)
     found = refine(
         blind,
         filled.values,
@@ -177,11 +177,13 @@ def _level(readings: Readings, sigma: Any, unit: Unit) -> Any:
     return level
 
 
-def _known(level: Any, readings: Readings) -> Array:
-    """Levels as far as they are known before the fit, (m,)."""
+def _known(level: Any, relative: Array, readings: Readings) -> Array:
+    """Levels as far as they are known before the fit, (m,): root mean squares over the observed values."""
     if level is None or isinstance(level, str):
         return np.where(readings.moves, np.nan, 0.0)
-    known: Array = level if level.ndim == 1 else np.sqrt((level**2).mean(0))
+    seen = ~np.isnan(readings.matrix)
+    squares = level**2 + (relative * np.where(seen, readings.matrix, 0.0)) ** 2
+    known: Array = np.sqrt((squares * seen).sum(0) / np.maximum(seen.sum(0), 1))
     return known
 
 

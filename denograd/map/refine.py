@@ -107,7 +107,7 @@ def refine(
     solver : {"auto", "lbfgs", "one_step"}
         The posterior mean by the candidates that Stein's estimate likes best (`denograd.map.posterior`); or the
         objective above by L-BFGS, or its closed form.
-    sigma_relative : float, (c,) array_like or mapping
+    sigma_relative : float, (c,) or, as for sigma, (n, c) array_like, or mapping
         Noise that grows with the value, as a share of it: ``sigma^2 + (sigma_relative f)^2`` at every value, f
         being the backbone's prediction.
     max_iter : int
@@ -154,7 +154,12 @@ def refine(
         # the posterior's mixture needs none
         least_share=0.0 if solver == "auto" else LEAST_SHARE,
     )
-    relative = np.broadcast_to(np.array(by_column(sigma_relative, names), dtype=float), (blind.columns_,))
+    relative = np.array(by_column(sigma_relative, names), dtype=float)
+    if relative.shape not in ((), (blind.columns_,)) and (not fitted_rows or relative.shape != X.shape):
+        raise ValueError(
+            f"sigma_relative must be a number, one per column ({blind.columns_}) or, with the fitted rows among X, "
+            f"per value {X.shape}, got shape {relative.shape}"
+        )
     if not np.isfinite(relative).all() or (relative < 0).any():
         raise ValueError(f"sigma_relative must be finite and not negative, got {sigma_relative}")
     if solver == "auto":
@@ -220,7 +225,8 @@ def _refine_auto(
         return cap(level, np.sqrt(blind.mse_), blind.outputs, 0.0)
 
     level = levels(given.sigma, prediction)
-    fitted_level = level[:n] if given.sigma.ndim == 2 else levels(given.sigma, fitted_prediction)
+    per_value = given.sigma.ndim == 2 or relative.ndim == 2
+    fitted_level = level[:n] if per_value else levels(given.sigma, fitted_prediction)
     with Progress(blind.columns_ + 1, "map", verbose) as progress:
         posterior = _posterior(blind, fitted_level, progress)
         step = np.zeros(X.shape)

@@ -78,6 +78,11 @@ class Readings:
             level = level[:, None]
         if level.ndim == 0:
             return np.where(self.moves, level, 0.0)
+        rows = len(self.matrix if self.grid is None else self.grid.order)
+        if level.ndim == 2 and len(level) != rows:
+            raise ValueError(
+                f"levels per value need as many rows as the data, {rows}, got shape {level.shape}"
+            )
         if level.ndim <= 2 and level.shape[-1] == len(self.names):
             level = level[..., self.owner]
         elif level.ndim <= 2 and level.shape[-1] == refined:

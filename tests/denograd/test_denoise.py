@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from tqdm import tqdm
 
-from denograd import DenoisedData, denoise
+from denograd import DenoisedData, denoise, refine
 
 QUICK = {"hidden": 0}
 CLOSED = {**QUICK, "solver": "one_step"}
@@ -357,6 +357,25 @@ def test_noise_may_grow_with_the_value():
     assert left(found.data, clean, X).mean() < left(plain.data, clean, X).mean()
     with pytest.raises(ValueError, match="sigma_relative"):
         denoise(X, kind="series", sigma_relative=-0.2, **QUICK)
+
+
+def test_what_is_missing_has_no_level_that_grows_with_it(monkeypatch):
+    """A filled value told nothing, whatever stands in it: only the observed ones have noise, and are refined."""
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(2, 120)) + 10.0
+    X = np.column_stack([a, b, a + b]) * (1 + 0.02 * rng.normal(size=(120, 3)))
+    missing = rng.random(X.shape) < 0.2
+    seen = []
+    monkeypatch.setattr(
+        "denograd.one_call.refine", lambda *args, **rest: seen.append(refine(*args, **rest)) or seen[-1]
+    )
+    share = np.full(X.shape, 0.02)
+    share[:, 1] = 0.0
+    denoise(np.where(missing, np.nan, X), kind="tabular", sigma_relative=share, **QUICK)
+    (found,) = seen
+    assert ((found.sigma > 0) == (~missing & (share > 0))).all()
+    with pytest.raises(ValueError, match=r"as many rows as the data, 120, got shape \(5, 3\)"):
+        denoise(X, kind="tabular", sigma_relative=np.full((5, 3), 0.1), **QUICK)
 
 
 def test_a_level_is_named_once():
