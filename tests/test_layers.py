@@ -75,6 +75,7 @@ OPTIONAL = {
     "denograd.table.content": {"charset_normalizer"},
     "denograd.table.columns": {"pandas"},
     "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},
+    "denograd.table.text": {"pandas"},
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 

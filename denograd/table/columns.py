@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -289,3 +290,63 @@ def epoch_unit(name: str, numbers: pd.Series) -> str | None:
         if least < values.min() and values.max() < most:
             return unit
     return None
+
+
+def tidy(
+    frame: pd.DataFrame,
+    path: Path,
+    decimal: str = ".",
+    thousands: str | None = None,
+    whole_numbers: Sequence[str] = (),
+) -> tuple[pd.DataFrame, list[Note], dict[str, str]]:
+    """Turn columns of text into numbers or dates where they are, and marks of missing values into gaps."""
+    import pandas as pd
+
+    notes: list[Note] = []
+    dates: dict[str, str] = {}
+    columns = {}
+    for name in frame.columns:
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype(object)
+        if column.dtype.kind in "OUT" or isinstance(column.dtype, pd.StringDtype):
+            column, found = _from_text(column.astype("str"), path, decimal, thousands, dates)
+            notes += found
+        if column.dtype.kind == "f":
+            column, found = drop_infinite(column)
+            notes += found
+        if column.dtype.kind in "fi":
+            column, found = drop_sentinels(column)
+            notes += found
+            if column.dtype.kind == "f" and (frame[name].dtype.kind in "iu" or name in whole_numbers):
+                column = _whole(column)
+        columns[name] = column
+    return pd.DataFrame(columns, copy=False), notes, dates
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    """Whole numbers with gaps among them, as such; unchanged where one is not whole."""
+    known = column.dropna()
+    fits = len(known) and bool((known == known.round()).all() and (known.abs() < 2**53).all())
+    return column.astype("Int64") if fits else column
+
+
+def _from_text(
+    texts: pd.Series, path: Path, decimal: str, thousands: str | None, dates: dict[str, str]
+) -> tuple[pd.Series, list[Note]]:
+    if blank(texts).all():
+        return texts.mask(blank(texts)).astype(float), [Note("blank", "holds nothing", str(texts.name))]
+    plain = texts[~blank(texts)].str.strip()
+    if plain.str.fullmatch(r"0\d+").any() and plain.str.fullmatch(r"\d+").all():
+        return texts, [Note("code", "holds codes with leading zeros: read as text", str(texts.name))]
+    words = set(plain.str.lower().unique()[:3])
+    if words <= {"true", "false"} and not blank(texts).any():
+        return plain.str.lower() == "true", []
+    numbers, notes = as_numbers(texts, decimal, thousands)
+    if numbers is not None:
+        return numbers, notes
+    form, found = date_format(texts, path)
+    if form is not None:
+        dates[str(texts.name)] = form
+        return to_dates(texts, form), found
+    return texts.mask(blank(texts)), notes

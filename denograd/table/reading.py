@@ -10,39 +10,17 @@ import csv
 import difflib
 import io
 import os
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from denograd.table.columns import (
-    ELAPSED_NAMES,
-    TIME_NAMES,
-    as_numbers,
-    blank,
-    date_format,
-    drop_infinite,
-    drop_sentinels,
-    epoch_unit,
-    sounds_like,
-    to_dates,
-)
-from denograd.table.content import (
-    CHUNK,
-    check_file,
-    find_encoding,
-    head_of,
-    kind_of,
-    most_bytes,
-    needed,
-    refuse_nul,
-    unpacked,
-    whole,
-)
-from denograd.table.dialect import MISSING, Layout, check_names, find_layout, is_missing, rows_of
+from denograd.table.columns import ELAPSED_NAMES, TIME_NAMES, epoch_unit, sounds_like, tidy
+from denograd.table.content import CHUNK, check_file, kind_of, most_bytes, needed, refuse_nul, unpacked, whole
+from denograd.table.dialect import Layout, check_names, find_layout
 from denograd.table.errors import Note, TableError
+from denograd.table.text import look_at, parse_text, spelt_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +113,12 @@ def read_table(
         import pandas  # noqa: F401
     kind = kind_of(path)
     if kind == "text":
-        table = _read_text(path, separator, decimal, encoding, missing)
+        text = _Text.of(path, separator, decimal, encoding, missing)
+        data = whole(path)
+        refuse_nul(data, text.encoding, path)
+        frame = next(text.parse(io.BytesIO(data)))
+        del data
+        table = text.tidied(frame)
     else:
         for name, value in (("separator", separator), ("decimal", decimal), ("encoding", encoding)):
             if value is not None:
@@ -158,6 +141,52 @@ def read_table(
             + (f" ({why})" if why else ""),
         )
     return table
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text whose layout is known."""
+
+    path: Path
+    layout: Layout
+    encoding: str
+    notes: list[Note]
+    missing: Sequence[str]
+    codes: list[str]
+    whole_numbers: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        separator: str | None,
+        decimal: str | None,
+        encoding: str | None,
+        missing: Sequence[str],
+    ) -> Self:
+        layout, encoding, notes = look_at(path, separator, decimal, encoding)
+        return cls(path, layout, encoding, notes, missing, *spelt_columns(path, layout, encoding))
+
+    def parse(self, source: IO[bytes], rows: int | None = None) -> Iterator[pd.DataFrame]:
+        """The rows as they stand there, as one piece or in pieces."""
+        return parse_text(
+            source, self.path, self.layout, self.encoding, missing=self.missing, codes=self.codes, rows=rows
+        )
+
+    def tidied(self, frame: pd.DataFrame) -> TableFile:
+        """Numbers, dates and gaps where they are."""
+        layout = self.layout
+        frame, found, dates = tidy(frame, self.path, layout.decimal, layout.thousands, self.whole_numbers)
+        return TableFile(
+            self.path,
+            frame,
+            "text",
+            self.notes + found,
+            units=layout.units,
+            encoding=self.encoding,
+            layout=layout,
+            dates=dates,
+        )
 
 
 @dataclass(frozen=True)
@@ -200,23 +229,18 @@ def read_pieces(
         raise TableError(
             path, "too_large", "is too large to be read at once, and only text is read in pieces"
         )
-    layout, encoding, notes = look_at(path, separator, decimal, encoding)
-    codes, whole_numbers = _spelt_columns(path, layout, encoding)
+    text = _Text.of(path, separator, decimal, encoding, missing)
 
-    def parsed() -> Iterator[Any]:
+    def parsed() -> Iterator[TableFile]:
         with unpacked(path) as stream:
-            yield from _parse(io.BufferedReader(stream, CHUNK), path, layout, encoding, missing, codes, rows)
+            for frame in text.parse(io.BufferedReader(stream, CHUNK), rows):
+                yield _find_time(text.tidied(frame), time)
 
-    def tidied(frame: Any) -> TableFile:
-        frame, found, dates = tidy(frame, path, layout.decimal, layout.thousands, whole_numbers)
-        plain = TableFile(path, frame, "text", notes + found, None, layout.units, encoding, layout, dates)
-        return _find_time(plain, time)
-
-    first = tidied(next(parsed()))
+    first = next(parsed())
 
     def frames() -> Iterator[Any]:
-        for frame in parsed():
-            piece = tidied(frame).frame
+        for table in parsed():
+            piece = table.frame
             for name, dtype in first.frame.dtypes.items():
                 if piece[name].dtype != dtype:
                     try:
@@ -226,198 +250,11 @@ def read_pieces(
                             path,
                             "mixed",
                             f"column {name!r} holds {dtype} in its first {rows:,} rows and something else in rows "
-                            f"{frame.index[0] + 1:,} to {frame.index[-1] + 1:,}",
+                            f"{piece.index[0] + 1:,} to {piece.index[-1] + 1:,}",
                         ) from None
             yield piece
 
     return Pieces(first, frames())
-
-
-def _read_text(
-    path: Path, separator: str | None, decimal: str | None, encoding: str | None, missing: Sequence[str]
-) -> TableFile:
-    layout, encoding, notes = look_at(path, separator, decimal, encoding)
-    data = whole(path)
-    refuse_nul(data, encoding, path)
-    codes, whole_numbers = _spelt_columns(path, layout, encoding)
-    frame = _parse(io.BytesIO(data), path, layout, encoding, missing, codes)
-    del data
-    frame, found, dates = tidy(frame, path, layout.decimal, layout.thousands, whole_numbers)
-    return TableFile(path, frame, "text", notes + found, None, layout.units, encoding, layout, dates)
-
-
-def look_at(
-    path: Path, separator: str | None = None, decimal: str | None = None, encoding: str | None = None
-) -> tuple[Layout, str, list[Note]]:
-    """Find layout and encoding of a text from its beginning."""
-    head = head_of(path, CHUNK)
-    if not head:
-        raise TableError(path, "empty", "is empty once unpacked")
-    given = encoding
-    encoding = find_encoding(head, path, encoding)
-    text = head.decode(encoding, errors="ignore")
-    if len(head) == CHUNK:
-        cut = text.rfind("\n")
-        if cut < 0:
-            raise TableError(
-                path, "too_wide", f"its first line is longer than {CHUNK:,} bytes: are the line breaks lost?"
-            )
-        text = text[: cut + 1]
-    layout, notes = find_layout(text, path, separator=separator, decimal=decimal)
-    if encoding not in ("utf-8", "ascii") and given is None:
-        notes.insert(0, Note("encoding", f"the text is encoded as {encoding}"))
-    return layout, encoding, notes
-
-
-def _parse(
-    source: Any,
-    path: Path,
-    layout: Layout,
-    encoding: str,
-    missing: Sequence[str],
-    codes: Sequence[str],
-    rows: int | None = None,
-) -> Any:
-    """Hand a text to pandas; with `rows`, in pieces of so many."""
-    import pandas as pd
-
-    names = [*layout.names, *(["\0trailing"] if layout.trailing else [])]
-    blanks = layout.separator == r"\s+"
-    spellings = {spelt for word in MISSING for spelt in (word, word.upper(), word.title())}
-    options: dict[str, Any] = {
-        "sep": layout.separator,
-        "decimal": layout.decimal,
-        "header": None,
-        "names": names,
-        "index_col": False,
-        "skiprows": layout.skip,
-        "skipinitialspace": not blanks,
-        "keep_default_na": False,
-        "na_values": sorted({*spellings, "NaN", "#N/A", "<NA>", *missing}),
-        "encoding": encoding,
-        "dtype": dict.fromkeys(codes, str),
-        "low_memory": False,
-        "chunksize": rows,
-    }
-    try:
-        parsed = pd.read_csv(source, **options)
-        if rows is not None:
-            return _watched(parsed, layout, path, encoding)
-        return parsed[layout.names]
-    except (
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
-        UnicodeDecodeError,
-        csv.Error,
-        OverflowError,
-    ) as error:
-        raise _explained(error, path, encoding) from None
-
-
-def _watched(
-    pieces: Iterator[pd.DataFrame], layout: Layout, path: Path, encoding: str
-) -> Iterator[pd.DataFrame]:
-    import pandas as pd
-
-    try:
-        for piece in pieces:
-            yield piece[layout.names]
-    except (pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
-        raise _explained(error, path, encoding) from None
-
-
-def _explained(error: Exception, path: Path, encoding: str) -> TableError:
-    """Say in our words what pandas could not read."""
-    text = str(error)
-    if isinstance(error, UnicodeDecodeError):
-        return TableError(
-            path, "encoding", f"is not {encoding} throughout (byte {error.start:,} is not); give encoding=..."
-        )
-    if "inside string" in text or "unexpected end of data" in text:
-        row = re.search(r"row (\d+)", text)
-        where = f", opened in data row {int(row.group(1)) + 1}" if row else ""
-        return TableError(
-            path, "quotes", f"a quote{where} is not closed before the file ends: close or remove it"
-        )
-    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text):
-        expected, line, saw = found.groups()
-        return TableError(path, "ragged", f"line {line} has {saw} fields, the header {expected}")
-    if "No columns" in text:
-        return TableError(path, "no_rows", "has no rows below its header")
-    return TableError(path, "damaged", f"cannot be read: {text}")
-
-
-def _spelt_columns(path: Path, layout: Layout, encoding: str) -> tuple[list[str], list[str]]:
-    """Columns of digits alone: those with leading zeros, which are codes, and the rest, which are whole numbers."""
-    text = head_of(path, CHUNK // 4).decode(encoding, errors="ignore")
-    rows = rows_of("".join(text.splitlines(keepends=True)[layout.skip : -1]), layout.separator)
-    codes: list[str] = []
-    whole_numbers: list[str] = []
-    for j, name in enumerate(layout.names):
-        fields = [f for row in rows if j < len(row) and not is_missing(f := row[j].strip())]
-        if fields and all(f.lstrip("+-").isdigit() for f in fields):
-            (codes if any(len(f) > 1 and f[0] == "0" for f in fields) else whole_numbers).append(name)
-    return codes, whole_numbers
-
-
-def tidy(
-    frame: pd.DataFrame,
-    path: Path,
-    decimal: str = ".",
-    thousands: str | None = None,
-    whole_numbers: Sequence[str] = (),
-) -> tuple[pd.DataFrame, list[Note], dict[str, str]]:
-    """Turn columns of text into numbers or dates where they are, and marks of missing values into gaps."""
-    import pandas as pd
-
-    notes: list[Note] = []
-    dates: dict[str, str] = {}
-    columns = {}
-    for name in frame.columns:
-        column = frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype(object)
-        if column.dtype.kind in "OUT" or isinstance(column.dtype, pd.StringDtype):
-            column, found = _from_text(column.astype("str"), path, decimal, thousands, dates)
-            notes += found
-        if column.dtype.kind == "f":
-            column, found = drop_infinite(column)
-            notes += found
-        if column.dtype.kind in "fi":
-            column, found = drop_sentinels(column)
-            notes += found
-            if column.dtype.kind == "f" and (frame[name].dtype.kind in "iu" or name in whole_numbers):
-                column = _whole(column)
-        columns[name] = column
-    return pd.DataFrame(columns, copy=False), notes, dates
-
-
-def _whole(column: pd.Series) -> pd.Series:
-    """Whole numbers with gaps among them, as such; unchanged where one is not whole."""
-    known = column.dropna()
-    fits = len(known) and bool((known == known.round()).all() and (known.abs() < 2**53).all())
-    return column.astype("Int64") if fits else column
-
-
-def _from_text(
-    texts: pd.Series, path: Path, decimal: str, thousands: str | None, dates: dict[str, str]
-) -> tuple[pd.Series, list[Note]]:
-    if blank(texts).all():
-        return texts.mask(blank(texts)).astype(float), [Note("blank", "holds nothing", str(texts.name))]
-    plain = texts[~blank(texts)].str.strip()
-    if plain.str.fullmatch(r"0\d+").any() and plain.str.fullmatch(r"\d+").all():
-        return texts, [Note("code", "holds codes with leading zeros: read as text", str(texts.name))]
-    words = set(plain.str.lower().unique()[:3])
-    if words <= {"true", "false"} and not blank(texts).any():
-        return plain.str.lower() == "true", []
-    numbers, notes = as_numbers(texts, decimal, thousands)
-    if numbers is not None:
-        return numbers, notes
-    form, found = date_format(texts, path)
-    if form is not None:
-        dates[str(texts.name)] = form
-        return to_dates(texts, form), found
-    return texts.mask(blank(texts)), notes
 
 
 def _read_parquet(path: Path) -> TableFile:
