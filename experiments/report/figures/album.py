@@ -21,6 +21,8 @@ from experiments.report.figures.style import save
 from experiments.report.forms.document import Picture
 from experiments.store.files import writing
 
+HERE = Path(__file__).parent
+
 INLINE = 6
 """So many figures are drawn faster here than processes start."""
 
@@ -87,7 +89,7 @@ class Album:
         """
         if not self.enabled:
             return []
-        source = fingerprint((_code(), draw.__module__, draw.__qualname__, args, options))
+        source = fingerprint((code_of(), draw.__module__, draw.__qualname__, args, options))
         job = Job(self.folder / stem, draw, args, options, source)
         self.jobs.append(job)
         if not all(_is_of(path, source) for path in self._files(job)):
@@ -165,10 +167,10 @@ def _is_of(path: Path, source: str) -> bool:
 
 
 @cache
-def _code() -> str:
-    """Of the drawing code and of what draws."""
+def code_of(folder: Path = HERE) -> str:
+    """A hash of the drawing code and of the package that draws: other code draws its figures again."""
     digest = hashlib.sha256(mpl.__version__.encode())
-    for path in sorted((Path(__file__).parent / "figures").glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import fake
 from experiments.report import Row, results_of
 from experiments.report.analysis.methods import BY_NAME, METHODS, methods_of
-from experiments.report.figures import Refined, draw_overlay, save
+from experiments.report.figures import Refined, album, draw_overlay, save
 from experiments.report.figures.album import Album
 from experiments.report.figures.data import draw_correlation
 from experiments.report.sections.sensitivity import sensitivity, swept
@@ -83,6 +83,18 @@ def test_the_same_figure_is_the_same_file(data, tmp_path):
     assert [a.read_bytes() for a in one] == [b.read_bytes() for b in two]
 
 
+def test_other_drawing_code_is_another_source(tmp_path):
+    drawing = {path.name for path in album.HERE.glob("*.py")}
+    assert {"style.py", "ranks.py", "data.py"} <= drawing
+    hashes = []
+    for number, text in enumerate(("WIDTH = 1", "WIDTH = 2")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "style.py").write_text(text)
+        hashes.append(album.code_of(folder))
+    assert len({*hashes, album.code_of()}) == 3
+
+
 def test_correlation_matrices_with_a_constant_frame(data, tmp_path):
     _, noisy, refined = data
     frames = {"before": noisy, **{method.title: method.points for method in refined}}
@@ -103,9 +115,9 @@ def test_sensitivity_has_a_line_per_dataset_noise_and_level():
         ]
     everything = results_of(frame(made))
     assert swept(everything) == {"denograd_fixed": ["nrr"]}
-    album = Album(Path("nowhere"))
-    sensitivity(everything, album)
-    job = next(job for job in album.jobs if job.stem.name == "sensitivity_denograd_fixed_paper")
+    planned = Album(Path("nowhere"))
+    sensitivity(everything, planned)
+    job = next(job for job in planned.jobs if job.stem.name == "sensitivity_denograd_fixed_paper")
     figure = job.draw(*job.args, **job.options)
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["ett, gaussian 0.05", "ett, laplace 0.05"]
