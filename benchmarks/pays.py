@@ -133,7 +133,7 @@ def cells_table(frame: pd.DataFrame, kind: str, regressors: tuple[str, ...]) -> 
     rows = []
     series = kind == "series"
     for (dataset, sigma), part in frame.groupby(["dataset", "sigma"]):
-        by = {name: of for name, of in part.groupby("regressor")}
+        by = dict(list(part.groupby("regressor")))
         row = [f"`{dataset}`", f"{sigma:g}"]
         row += [figure(by[name]["chosen"]) if name in by else "-" for name in regressors]
         for target in ("chosen", "smoothed", "bound"):
@@ -192,8 +192,8 @@ def sums(frame: pd.DataFrame, kind: str) -> str:
     means = whole.mean(axis=1)
     worst = means.idxmin()
     return (
-        f"Mean over {', '.join(REGRESSORS[name] for name in wanted)} and the {len(whole)} pairs of data and level that all "
-        f"four ran on: {means.mean():.1f} %. Least: {means.min():.1f} % (`{worst[0]}` at {worst[1]:g}); "
+        f"Mean over {', '.join(REGRESSORS[name] for name in wanted)} and the {len(whole)} pairs of data and level that "
+        f"all four ran on: {means.mean():.1f} %. Least: {means.min():.1f} % (`{worst[0]}` at {worst[1]:g}); "
         f"{(means < 0).sum()} below 0."
     )
 

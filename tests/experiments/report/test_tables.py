@@ -33,9 +33,12 @@ def altered(cells, change, **where):
     ]
 
 
+def sections(cells):
+    return compose(results_of(frame(cells)), Album(None, enabled=False))
+
+
 def all_tables(cells):
-    everything = results_of(frame(cells))
-    return [t for section in compose(everything, Album(None, enabled=False)) for t in section.tables()]
+    return [t for section in sections(cells) for t in section.tables()]
 
 
 def table(cells, name):
@@ -101,6 +104,35 @@ def test_agra_is_a_method_beside_the_denoisers_and_no_regressor_of_its_own():
     assert "AGRA" in names(shown)
     assert row(shown, "AGRA") not in shown.controls
     assert BY_NAME["agra"].note in shown.notes
+
+
+def test_chosen_targets_show_their_weights_beside_what_came_of_them():
+    cells = campaign(datasets=("ett",), protocols=("deployable",), regressors=("knn", "dnn"), repetitions=2)
+    weights = iter([{"observed": 1.0, "teacher": 0.0}, {"observed": 0.4, "teacher": 0.6}])
+    more = [
+        replace(
+            cell,
+            key=cell.key[::-1],
+            spec=cell.spec | {"regressor": "chosen_dnn"},
+            metrics=cell.metrics | {"mse": 0.5 * cell.metrics["mse"]},
+            info={"target_weights": (mine := next(weights)), "target_gain": mine["teacher"] / 10},
+        )
+        for cell in cells
+        if (cell.spec["denoiser"], cell.spec.get("regressor"), cell.spec.get("variant"))
+        == ("identity", "dnn", "noisy")
+    ]
+    grids = [part for section in sections(cells) for part in section.parts]
+    assert not [part for part in grids if getattr(part, "name", "") == "chosen_targets"]
+    (shown,) = (
+        part
+        for section in sections([*cells, *more])
+        for part in section.parts
+        if getattr(part, "name", "") == "chosen_targets"
+    )
+    (found,) = [dict(zip(shown.header, row, strict=True)) for row in shown.rows]
+    assert (found["dataset"], found["method"], found["regressor"]) == ("ett", "Chosen target", "dnn")
+    assert (found["changed"], found["observed"], found["teacher"]) == ("1 of 2", "70", "30")
+    assert (found["promised %"], found["Imp %"]) == ("3.0", "50.0")
 
 
 def test_seconds_of_a_model_are_the_mean_over_what_it_was_fitted_on():
