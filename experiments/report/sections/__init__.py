@@ -5,7 +5,6 @@ from __future__ import annotations
 from experiments.report.analysis.results import Results
 from experiments.report.figures.album import Album
 from experiments.report.forms.document import Section
-from experiments.report.sections.chosen_targets import chosen_targets
 from experiments.report.sections.convergence import convergence
 from experiments.report.sections.data import data
 from experiments.report.sections.fewer_rows import fewer_rows
@@ -28,7 +27,7 @@ def compose(everything: Results, album: Album) -> list[Section]:
     sections = [section(everything, album) for section in before]
     sections += [protocol(everything.under(condition), album) for condition in everything.conditions]
     after = (
-        *(recovery, chosen_targets, convergence, sensitivity, data, run_times),
+        *(recovery, convergence, sensitivity, data, run_times),
         *(lowest, fewer_rows, unfinished, glossary, provenance),
     )
     sections += [section(everything, album) for section in after]

@@ -1,4 +1,4 @@
-"""Under which settings and backbones of the published rule do which published figures appear?"""
+"""Under which settings and backbones of the published rule do which published figures appear? What was chosen?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.report.analysis import published
+from experiments.report.analysis.chosen import chosen_targets
 from experiments.report.analysis.measures import IMP
 from experiments.report.analysis.methods import Row
 from experiments.report.analysis.results import NOUNS, Condition, Results
@@ -47,6 +48,8 @@ def what_decides(everything: Results, album: Album) -> Section:
                     parts += [*_reached(table), table]
     if parts:
         parts[:0] = [*_appearing(everything)]
+    if (chosen := chosen_targets(everything)) is not None:
+        parts.append(chosen)
     return Section("What decides", parts)
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 
 from experiments.report.analysis.results import CONDITION, Results
-from experiments.report.figures.album import Album
-from experiments.report.forms.document import Section
 from experiments.report.forms.table import Grid
 
-TITLE = "Chosen targets"
 
-
-def chosen_targets(everything: Results, album: Album) -> Section:
+def chosen_targets(everything: Results) -> Grid | None:
+    """A row a setting and regressor, over its repetitions; None where no regressor chose."""
     stored = everything.cells
     info = stored.loc[stored["info"].str.contains('"target_weights"', regex=False, na=False), ["key", "info"]]
     score = everything.headline.merge(info, on="key")
     if score.empty:
-        return Section(TITLE)
+        return None
     found = score["info"].map(json.loads)
     score["gain"] = [100 * one["target_gain"] for one in found]
     score["weights"] = [one["target_weights"] for one in found]
@@ -45,4 +42,4 @@ def chosen_targets(everything: Results, album: Album) -> Section:
     )
     header = ["dataset", "noise", "sigma", "protocol", "method", "regressor", "changed"]
     header += [*versions, "promised %", "Imp %"]
-    return Section(TITLE, [Grid("chosen_targets", caption, header, rows)])
+    return Grid("chosen_targets", caption, header, rows)
