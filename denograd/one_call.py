@@ -48,7 +48,7 @@ def denoise(
 
     Parameters
     ----------
-    X : array, tensor, DataFrame or Series
+    X : array, tensor, DataFrame (of pandas or polars) or Series
         ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series, floating-point; NaN is a gap. Of a
         DataFrame, columns of floating-point numbers are refined; whole numbers, true and false, and text are inputs
         that do not move; dates and ids are left alone. The result's `columns` says which is which.

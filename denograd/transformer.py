@@ -18,6 +18,7 @@ from denograd.map.normal_fill import condition, fit_normal
 from denograd.map.refine import refine
 from denograd.map.solve import Solver
 from denograd.map.var_smoother import Follower, fit_vector
+from denograd.table.polars_frame import is_polars
 
 
 class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -158,7 +159,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         if not isinstance(self.lag, int | np.integer) or self.lag < 0:
             raise ValueError(f"lag must be a whole number of at least 0, got {self.lag!r}")
         moves = _moves(X, self.sigma)
-        names = list(X.columns) if is_frame(X) else None
+        names = list(X.columns) if is_frame(X) or is_polars(X) else None
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         if self.kind == "tabular" and values.shape[1] < 2:
             raise ValueError(
@@ -248,7 +249,7 @@ def _moves(X: Any, sigma: Any) -> Any:
     ValueError
         For levels of columns that are not there.
     """
-    if is_frame(X):
+    if is_frame(X) or is_polars(X):
         names = list(X.columns)
         if isinstance(sigma, Mapping):
             unknown = [name for name in sigma if name not in names]
@@ -257,7 +258,7 @@ def _moves(X: Any, sigma: Any) -> Any:
                     f"sigma names columns that the data does not have: {unknown}; it has {names[:10]}"
                 )
             return np.array([name in sigma for name in names])
-        return np.array([dtype.kind == "f" for dtype in X.dtypes])
+        return np.array([dtype.is_float() if is_polars(X) else dtype.kind == "f" for dtype in X.dtypes])
     if isinstance(sigma, Mapping):
         width = np.shape(X)[1]
         unknown = [name for name in sigma if name not in range(width)]

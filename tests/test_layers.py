@@ -76,6 +76,7 @@ OPTIONAL = {
     "denograd.table.columns": {"pandas"},
     "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},
     "denograd.table.text": {"pandas"},
+    "denograd.table.polars_frame": {"pandas"},
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""
 

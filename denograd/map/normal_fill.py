@@ -72,9 +72,8 @@ def _condition(normal: Normal, values: Tensor, gap: Tensor) -> tuple[Tensor, Ten
     for at in range(0, len(incomplete), PIECE):
         rows = incomplete[at : at + PIECE]
         hidden = gap[rows]
-        gain = torch.linalg.solve(spread + torch.diag_embed(GAP * hidden.double() + 1e-9), spread).transpose(
-            1, 2
-        )
+        seen = spread + torch.diag_embed(GAP * hidden.double() + 1e-9)
+        gain = torch.linalg.solve(seen, spread.expand_as(seen)).transpose(1, 2)
         here = center + ((values[rows] - center) * ~hidden)[:, None, :].matmul(gain.transpose(1, 2))[:, 0]
         left = spread - gain @ spread
         mean[rows] = torch.where(hidden, here, values[rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from denograd.data.arrays import Array, Kind, is_column, is_frame, read
 from denograd.data.grid import Grid, find_grid
 from denograd.data.time_index import check_index
+from denograd.table.polars_frame import as_pandas, is_polars, with_refined
 from denograd.table.roles import ColumnRole, find_roles, from_matrix, to_matrix
 
 
@@ -110,7 +111,7 @@ def take(
 
     Parameters
     ----------
-    X : array, tensor, DataFrame, Series
+    X : array, tensor, DataFrame (of pandas or polars), Series
     sigma : object
         A mapping names the columns that are refined.
     kind : {"tabular", "series"}, optional
@@ -122,6 +123,8 @@ def take(
     """
     if kind not in (None, "tabular", "series"):
         raise ValueError(f"kind must be 'tabular' or 'series', got {kind!r}")
+    if is_polars(X):
+        return _take_polars(X, sigma, kind, time, skip)
     if is_frame(X):
         return _take_frame(X, sigma, kind, time, skip)
     if len(skip):
@@ -203,6 +206,19 @@ def _take_frame(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence
     return _on_grid(
         found.values, found.moves, found.owner, list(X.columns), _kind(kind, times), times, roles, back, std
     )
+
+
+def _take_polars(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence[Any]) -> Readings:
+    found = _take_frame(as_pandas(X), sigma, kind, time, skip)
+    names = {j: found.names[found.owner[j]] for j in np.flatnonzero(found.moves)}
+
+    def back(result: Array) -> Any:
+        return with_refined(X, {name: result[:, j] for j, name in names.items()})
+
+    def std(result: Array) -> Any:
+        return type(X)({name: result[:, j] for j, name in names.items()})
+
+    return replace(found, wrap=back, wrap_std=std)
 
 
 def _kind(kind: Kind | None, times: Any) -> Kind:

@@ -194,11 +194,11 @@ class DenoisedData:
 
     def _std_of(self, j: int) -> Array:
         """Standard errors of a column, (n,)."""
-        if hasattr(self.std, "iloc") and hasattr(self.std, "columns"):
+        if hasattr(self.std, "columns"):
             refined = [i for i, column in enumerate(self.columns) if column.role == "refined"]
             if j not in refined:
                 return np.zeros(len(self.observed))
-            return np.asarray(self.std.iloc[:, refined.index(j)].to_numpy(dtype=float))
+            return np.asarray(self.std.to_numpy(), dtype=float)[:, refined.index(j)]
         return np.asarray(self.std, dtype=float).reshape(len(self.observed), -1)[:, j]
 
     def _stretch(self, before: Array, after: Array) -> slice:

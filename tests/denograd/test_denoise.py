@@ -191,6 +191,30 @@ def test_one_level_per_refined_column_or_per_column():
         denoise(numbers, [0.1] * 4, "series", **CLOSED)
 
 
+def test_a_polars_frame_goes_in_and_comes_out():
+    polars = pytest.importorskip("polars")
+    log, _, noise = sensor_log(120)
+    log.loc[30:34, "flow"] = np.nan
+    log["shift"] = pd.array([None, *range(119)], dtype="Int64")
+    frame = polars.DataFrame({name: [None if v is pd.NA else v for v in log[name]] for name in log})
+    frame = frame.with_columns(
+        polars.col("temp").cast(polars.Float32), flow=polars.col("flow").fill_nan(None)
+    )
+    found = denoise(frame, noise, "tabular", time="when", **CLOSED)
+    assert (found.data.schema, found.data.null_count().rows()) == (frame.schema, frame.null_count().rows())
+    untouched = [name for name in frame.columns if name not in noise]
+    assert found.data[untouched].equals(frame[untouched])
+    same = log.astype({"temp": "float32"})
+    like = denoise(same, noise, "tabular", time="when", **CLOSED)
+    assert [c.role for c in found.columns] == [c.role for c in like.columns]
+    for name in noise:
+        assert_allclose(found.data[name].to_numpy(), like.data[name], rtol=1e-6)
+    assert_allclose(found.std.to_numpy(), like.std, rtol=1e-6)
+    found.plot("flow")
+    with pytest.raises(TypeError, match=r"X\.collect\(\) gives them"):
+        denoise(frame.lazy(), noise)
+
+
 def test_missing_rows_leave_gaps_on_the_grid():
     log, clean, noise = sensor_log(800)
     rows = np.sort(np.random.default_rng(0).permutation(800)[:720])

@@ -109,6 +109,16 @@ def test_frames_and_set_output():
     assert named.sigma_[1] > 0
 
 
+def test_polars_frames():
+    polars = pytest.importorskip("polars")
+    _, X = table(200)
+    frame = polars.DataFrame(dict(zip("abcd", X.T, strict=True)) | {"n": np.arange(200) % 5})
+    denoiser = quick(sigma=0.3).set_output(transform="polars")
+    assert denoiser.fit_transform(frame).columns == frame.columns
+    assert denoiser.moves_.tolist() == [True] * 4 + [False]
+    assert quick(sigma={"b": 0.3}).fit(frame).moves_.tolist() == [False, True, False, False, False]
+
+
 def test_in_pipelines_and_searches():
     clean, X = table()
     y = clean @ [1.0, 2.0, 0.0, -1.0]

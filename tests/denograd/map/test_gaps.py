@@ -138,3 +138,11 @@ def test_a_normal_fills_by_regression():
     assert_allclose(mean[~rows, 2], design[~rows] @ weights, atol=0.02)
     assert_allclose(variance[~rows, 2], 0.03, rtol=0.2)
     assert_array_equal(mean[rows], clean[rows])
+
+
+def test_as_many_rows_with_gaps_as_columns():
+    clean, _ = table(100)
+    missing = np.zeros_like(clean, dtype=bool)
+    missing[10:15, 2] = True
+    mean, _ = condition(fit_normal(clean, missing), clean, missing)
+    assert_allclose(mean[10:15, 2], clean[10:15, 2], atol=0.1)
