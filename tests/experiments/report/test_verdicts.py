@@ -8,7 +8,8 @@ import yaml
 
 from benchmarks import fake
 from experiments.base import paths
-from experiments.report.analysis import published, results_of, verdicts
+from experiments.report import results_of
+from experiments.report.analysis import published, verdicts
 from experiments.report.analysis.measures import IMP
 from experiments.report.analysis.ranking import ranking
 from experiments.report.figures.album import Album
