@@ -72,6 +72,12 @@ class Problem:
     sigma_target: float | None = None
     levels: Array | None = None
 
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a noise level above 0 is known of any column."""
+        given = self.levels if self.levels is not None else [self.sigma, self.sigma_target]
+        return any(given)
+
 
 class NotApplicable(ValueError):
     """These data lack what the denoiser needs, as it turns out only on the way: a result, not a failure."""
@@ -178,15 +184,17 @@ def unstack(frame: Array, y: Array | None, info: dict[str, Any] | None = None) -
     return Denoised(np.ascontiguousarray(frame[:, :-1]), frame[:, -1].copy(), info or {})
 
 
-def levels_of(problem: Problem, columns: int, has_target: bool) -> Array:
-    """Noise level of every column of a frame, 0 where there is none or none is known; shape (columns,).
+def is_target(kind: Kind, columns: int, has_target: bool) -> NDArray[np.bool_]:
+    """Which column of a frame is the target: channel 0 of a series, the last one of a table if it is there."""
+    place = 0 if kind == "series" else columns - 1 if has_target else columns
+    return np.arange(columns) == place
 
-    The target is channel 0 of a series and, if it is there (`has_target`), the last column of a table.
-    """
+
+def levels_of(problem: Problem, columns: int, has_target: bool) -> Array:
+    """Noise level of every column of a frame, 0 where there is none or none is known; shape (columns,)."""
     if problem.levels is not None:
         return np.array(problem.levels[:columns], dtype=float)
     level = np.full(columns, float(problem.sigma or 0.0))
-    series = problem.kind == "series"
-    if problem.sigma_target is not None and (series or has_target):
-        level[0 if series else -1] = problem.sigma_target
+    if problem.sigma_target is not None:
+        level[is_target(problem.kind, columns, has_target)] = problem.sigma_target
     return level

@@ -24,8 +24,7 @@ class Levelled(FrameDenoiser):
         """Without a noise level there is nothing to shrink by; a table has no order to smooth along."""
         if self.sequential and problem.kind == "tabular":
             return "the order of a table's rows means nothing"
-        given = problem.levels if problem.levels is not None else [problem.sigma, problem.sigma_target]
-        if not any(given):
+        if not problem.is_noisy:
             return "no noise level: none was injected and none is given"
         return None
 

@@ -8,8 +8,7 @@ both sides, of all columns or, in a wide series, of its own column only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Self
 
@@ -18,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from denograd.data.arrays import Array, Kind, with_gaps
+from denograd.data.arrays import Array, Kind
 from denograd.data.checks import not_fitted
 from denograd.data.outliers import far_limits
 from denograd.data.threads import one_thread
 from denograd.data.time_index import check_index
 from denograd.map.blind_spot_fit import fit_nets, fit_ridge, fit_wide_ridge, net_forward
+from denograd.map.segments import Segment, check_matrix, predict_rows
 from denograd.models.folds import fold_of, interleaved
 from denograd.models.frozen import choose_device
 
@@ -39,25 +39,6 @@ take gigabytes."""
 
 CHUNK = 4096
 """Rows that pass through the networks at once."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Rows that are predicted together, and the rows that their prediction reads.
-
-    Attributes
-    ----------
-    rows : slice
-        Predicted rows.
-    reads : slice
-        Contiguous rows that `predict` has to be given.
-    predict : callable
-        ``(len(reads), c) tensor -> (len(rows), k) tensor``, differentiable.
-    """
-
-    rows: slice
-    reads: slice
-    predict: Callable[[Tensor], Tensor]
 
 
 class BlindSpot:
@@ -412,25 +393,3 @@ class BlindSpot:
 def _split(models: NDArray[np.int64]) -> dict[int, Tensor]:
     """Rows of every model."""
     return {int(model): torch.from_numpy(np.flatnonzero(models == model)) for model in np.unique(models)}
-
-
-def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
-    """Predict all rows, ``(n, c) -> (n, outputs)``; NaN where no segment predicts a row."""
-    out = torch.full((len(z), outputs), torch.nan, dtype=z.dtype, device=z.device)
-    with torch.no_grad():
-        for segment in segments:
-            out[segment.rows] = segment.predict(z[segment.reads])
-    return out.cpu().numpy()
-
-
-def check_matrix(X: Array) -> Array:
-    """Return `X` as a new two-dimensional float64 array, or say what is wrong with it."""
-    X = np.array(with_gaps(X), dtype=np.float64)
-    if X.ndim != 2:
-        raise ValueError(f"X must be two-dimensional (rows, columns), got shape {X.shape}")
-    if not np.isfinite(X).all():
-        row, column = np.argwhere(~np.isfinite(X))[0]
-        raise ValueError(
-            f"X holds NaN, infinite or masked values, the first at row {row}, column {column}: impute or drop them"
-        )
-    return X

@@ -9,15 +9,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from denograd.data.arrays import Array
-from denograd.models.adam import Adam, one_cycle
+from denograd.models.training import FoldRows, train_folds
 
 Folds = NDArray[np.int64]
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 """Ridge penalties (on sums over rows of standardised columns) that the cross-fitting chooses from."""
 
-RATE, WARM_UP = 3e-3, 0.15
-"""Highest learning rate of the networks, and the share of the steps until it is reached."""
+BATCH, RATE, WARM_UP = 256, 3e-3, 0.15
+"""Rows of a batch, highest learning rate of the networks, and the share of the steps until it is reached."""
 
 FLOPS = 6e11
 """Work that training the networks may take: about half a minute of one core."""
@@ -163,32 +163,32 @@ def fit_nets(
         For `net_forward`; masked weights are exactly zero.
     """
     folds, _, c = target.shape
-    train = [np.flatnonzero(fold != k) for k in range(folds)]
-    m = min(map(len, train))
-    spread = torch.stack([target[k][train[k]].std(0) for k in range(folds)]).clamp_min(1e-6)
+    rows = FoldRows(fold, BATCH)
+    spread = torch.stack([target[k][rows.train[k]].std(0) for k in range(folds)]).clamp_min(1e-6)
     g = torch.Generator().manual_seed(seed)
     net = _initial_nets(folds, x.shape[1], c, hidden, g, x.device)
     # an input that a network must not see gets no weight
     mask = torch.from_numpy(~unseen).float()[:, None].repeat(1, c)
     mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
     mask = mask.repeat_interleave(hidden, dim=1).to(x.device)
-    batch = min(256, m)
-    rounds = m // batch
-    work = 6.0 * folds * batch * c * hidden * (x.shape[1] + hidden)
-    steps = min(epochs * rounds, int(FLOPS / work))
-    optimiser = Adam(net.values(), RATE)
     each = torch.arange(folds, device=x.device)[:, None]
-    pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
-    for step in tqdm(range(steps), desc="blind-spot nets", disable=None if verbose else True, leave=False):
-        at = step % rounds * batch
-        if at == 0:
-            shuffled = torch.stack([p[torch.randperm(m, generator=g)] for p in pool]).to(x.device)
-        rows = shuffled[:, at : at + batch]
-        guess = net_forward(x[rows], {**net, "w1": net["w1"] * mask})
-        goal = target[each, rows] / spread[:, None]
-        loss = torch.nn.functional.huber_loss(guess, goal, delta=2.0, reduction="sum") / batch
-        optimiser.lr = one_cycle(step, steps, RATE, WARM_UP)
-        optimiser.step(torch.autograd.grad(loss, optimiser.values))
+
+    def loss(batch: Tensor) -> Tensor:
+        guess = net_forward(x[batch], {**net, "w1": net["w1"] * mask})
+        goal = target[each, batch] / spread[:, None]
+        return torch.nn.functional.huber_loss(guess, goal, delta=2.0, reduction="sum") / rows.batch
+
+    work = 6.0 * folds * rows.batch * c * hidden * (x.shape[1] + hidden)
+    train_folds(
+        net.values(),
+        rows,
+        loss,
+        steps=min(epochs * rows.rounds, int(FLOPS / work)),
+        rate=RATE,
+        warm_up=WARM_UP,
+        g=g,
+        progress="blind-spot nets" if verbose else None,
+    )
     trained = {name: value.detach() for name, value in net.items()}
     trained["w1"] *= mask
     trained["w3"] *= spread[:, :, None, None]

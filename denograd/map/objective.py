@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from denograd.data.arrays import Array, Kind
-from denograd.map.blind_spot import Segment
+from denograd.map.segments import Segment
 
 HUBER = 1.345
 """Where Huber's rho turns linear: 95 % efficient on Gaussian errors (Huber, 1964)."""

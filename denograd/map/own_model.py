@@ -14,13 +14,13 @@ from torch import Tensor
 from denograd.data.arrays import Array, Kind, near_power_of_two
 from denograd.data.progress import Progress
 from denograd.data.windows import targets_of, windows_of
-from denograd.map.blind_spot import Segment, predict_rows
 from denograd.map.candidates.support import fit_support
 from denograd.map.error_scale import noise_bound
 from denograd.map.noise_level import NoiseLevel, noise_level
 from denograd.map.objective import Question
 from denograd.map.posterior import FEWEST
 from denograd.map.refine import Refined, check_solver
+from denograd.map.segments import Segment, predict_rows
 from denograd.map.solve import Answer, Solver, answer, count_steps
 from denograd.models.fitted import Fitted, Opened, RuleResult, open_model
 from denograd.models.folds import fold_models, fold_of

@@ -16,9 +16,10 @@ import numpy as np
 from denograd.data.arrays import Array, near_power_of_two
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.candidates.aggregate import aggregate
+from denograd.map.candidates.density import Support
 from denograd.map.candidates.row_net import RowNet
 from denograd.map.candidates.subspace import WINDOW, Subspace
-from denograd.map.candidates.support import Support, fit_support
+from denograd.map.candidates.support import fit_support
 
 FEWEST = 40
 """A column with fewer values that have noise is held: too few to learn from."""

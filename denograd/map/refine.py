@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
 from denograd.data.threads import one_thread
-from denograd.map.blind_spot import BlindSpot, check_matrix
+from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import LEAST_SHARE, error_scale, noise_bound
 from denograd.map.noise_level import NoiseLevel, by_column, cap, noise_level, per_column
 from denograd.map.objective import Question
 from denograd.map.posterior import Posterior
+from denograd.map.segments import check_matrix
 from denograd.map.solve import Solver, answer, count_steps
 
 

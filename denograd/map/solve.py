@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
-from denograd.map.blind_spot import predict_rows
 from denograd.map.error_scale import error_scale
-from denograd.map.lbfgs import Minimum, lbfgs
 from denograd.map.objective import HUBER, Objective, Question
+from denograd.map.segments import predict_rows
+from denograd.models.lbfgs import Minimum, lbfgs
 
 Solver = Literal["auto", "lbfgs", "one_step"]
 """`answer` knows the last two; for the first see `denograd.map.posterior`."""

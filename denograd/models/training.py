@@ -1,15 +1,19 @@
-"""Training with early stopping, shared by all that train a whole model."""
+"""Training: of a whole model with early stopping, and of the nets of all folds side by side."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from denograd.models.adam import Adam, one_cycle
 
 Batch = TypeVar("Batch")
 
@@ -102,3 +106,77 @@ def split_rows(order: Tensor, size: int) -> list[Tensor]:
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     return parts
+
+
+class FoldRows:
+    """The rows that the net of every fold learns from, those of the other folds, in batches of one size.
+
+    Parameters
+    ----------
+    fold : (n,) int array
+    batch : int
+        Rows a fold, if there are so many.
+
+    Attributes
+    ----------
+    train : list of (m_k,) int arrays
+    batch, rounds : int
+        Rows a batch, and batches until all rows have been seen.
+    """
+
+    def __init__(self, fold: NDArray[np.int64], batch: int) -> None:
+        self.train = [np.flatnonzero(fold != k) for k in range(int(fold.max()) + 1)]
+        self._count = min(map(len, self.train))
+        self.batch = min(batch, self._count)
+        self.rounds = self._count // self.batch
+
+    def batches(self, steps: int, g: torch.Generator, device: torch.device) -> Iterator[Tensor]:
+        """Give `steps` batches of row numbers, (folds, batch), shuffled anew for every round."""
+        m = self._count
+        pool = torch.stack(
+            [torch.from_numpy(rows[np.linspace(0, len(rows) - 1, m).astype(int)]) for rows in self.train]
+        )
+        for step in range(steps):
+            at = step % self.rounds * self.batch
+            if at == 0:
+                shuffled = torch.stack([rows[torch.randperm(m, generator=g)] for rows in pool]).to(device)
+            yield shuffled[:, at : at + self.batch]
+
+
+def train_folds(
+    net: Iterable[Tensor],
+    rows: FoldRows,
+    loss: Callable[[Tensor], Tensor],
+    *,
+    steps: int,
+    rate: float,
+    warm_up: float,
+    g: torch.Generator,
+    decay: float = 0.0,
+    progress: str | None = None,
+) -> None:
+    """Train the nets of all folds in place, in the same batched products, by Adam and one cycle of the rate.
+
+    Parameters
+    ----------
+    net : iterable of tensors
+        Weights, the first axis being the fold.
+    rows : FoldRows
+    loss : callable
+        Of a batch of row numbers, (folds, batch).
+    steps : int
+    rate, warm_up : float
+        Highest learning rate, and the share of the steps until it is reached.
+    g : torch.Generator
+        Of the order of the rows.
+    decay : float
+        See `denograd.models.adam.Adam`.
+    progress : str, optional
+        Title of a progress bar, drawn where stderr is a terminal.
+    """
+    optimiser = Adam(net, rate, decay=decay)
+    batches = rows.batches(steps, g, optimiser.values[0].device)
+    bar = tqdm(batches, total=steps, desc=progress, disable=None if progress else True, leave=False)
+    for step, batch in enumerate(bar):
+        optimiser.lr = one_cycle(step, steps, rate, warm_up)
+        optimiser.step(torch.autograd.grad(loss(batch), optimiser.values))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from baselines.base import Array, Denoised, NotApplicable, Problem, stack, unstack
+from baselines.base import Array, Denoised, NotApplicable, Problem, is_target, levels_of, stack, unstack
 from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, refine
 from denograd.map import LEAST_SHARE, Solver, one_step
 
@@ -39,8 +39,7 @@ class _Levelled:
 
     def skip(self, problem: Problem) -> str | None:
         """Without a noise level there is nothing to weigh the backbone against."""
-        given = problem.levels if problem.levels is not None else [problem.sigma, problem.sigma_target]
-        if self.sigma == "known" and not any(given):
+        if self.sigma == "known" and not problem.is_noisy:
             return "no noise level: none was injected and none is given"
         if self.sigma == "wavelet" and problem.kind == "tabular":
             return "a noise level can be estimated from wavelets in a series only"
@@ -48,23 +47,14 @@ class _Levelled:
 
     def _level(self, columns: int, has_target: bool) -> Array | str:
         """Noise level of every column, 0 holding it; or how to estimate it."""
-        problem, series = self._problem, self._problem.kind == "series"
-        if self.sigma == "known" and problem.levels is not None:
-            level = problem.levels[:columns].copy()  # without the target of a table, if that is not there
-            if self.refine != "both":
-                is_target = np.arange(columns) == (0 if series else len(problem.levels) - 1)
-                level[is_target == (self.refine == "features")] = 0.0
-            return level
         if self.sigma == "known":
-            features, target = problem.sigma or 0.0, problem.sigma_target
-            target = features if target is None else target
+            level = levels_of(self._problem, columns, has_target)
         elif isinstance(self.sigma, str):
             return self.sigma
         else:
-            features = target = float(self.sigma)
-        level = np.full(columns, 0.0 if self.refine == "target" else features)
-        if series or has_target:
-            level[0 if series else -1] = 0.0 if self.refine == "features" else target
+            level = np.full(columns, float(self.sigma))
+        if self.refine != "both":
+            level[is_target(self._problem.kind, columns, has_target) == (self.refine == "features")] = 0.0
         return level
 
     def _as_told(self, out: Denoised, X: Array, y: Array | None) -> Denoised:

@@ -37,8 +37,7 @@ class Reference:
 
     def skip(self, problem: Problem) -> str | None:
         """Without noise there is nothing to refer to."""
-        given = problem.levels if problem.levels is not None else [problem.sigma, problem.sigma_target]
-        return None if any(given) else "no noise was injected: the data are their own reference"
+        return None if problem.is_noisy else "no noise was injected: the data are their own reference"
 
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
         """Cannot be done without the clean data."""

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from denograd.data.arrays import Array
-from denograd.models.adam import Adam, one_cycle
+from denograd.models.training import FoldRows, train_folds
 
-HIDDEN, BATCH, PASSES, RATE, DECAY = 64, 256, 60, 2e-3, 0.05
+HIDDEN, BATCH, PASSES = 64, 256, 60
+RATE, WARM_UP, DECAY = 2e-3, 0.1, 0.05
 LEAST_STEPS, MOST_STEPS = 200, 1500
 
 FLOPS = 6e11
@@ -155,24 +155,26 @@ def _train(
 
     net = [init(folds, c, h, fan=c), zeros(), init(folds, h, h, fan=h), zeros()]
     net.append(init(folds, h, outputs, fan=1e3 * h))
-    train = [np.flatnonzero(fold != k) for k in range(folds)]
-    m = min(map(len, train))
-    batch = min(BATCH, m)
-    rounds = m // batch
-    work = 6.0 * folds * 2 * batch * h * (c + h + outputs)
-    steps = min(max(PASSES * rounds, LEAST_STEPS), MOST_STEPS, max(int(FLOPS / work), 1))
-    optimiser = Adam(net, RATE, decay=DECAY)
-    pool = torch.stack([torch.from_numpy(t[np.linspace(0, len(t) - 1, m).astype(int)]) for t in train])
-    for step in tqdm(range(steps), desc="row net", disable=None if verbose else True, leave=False):
-        at = step % rounds * batch
-        if at == 0:
-            shuffled = torch.stack([p[torch.randperm(m, generator=g)] for p in pool]).to(x.device)
-        rows = shuffled[:, at : at + batch]
-        signs = _signs(x[rows].shape, g).to(x.device)
-        both = _forward(torch.cat([x[rows], x[rows] + PROBE * level[rows] * signs], 1), net)
-        plain, nudged = both[:, :batch], both[:, batch:]
+    rows = FoldRows(fold, BATCH)
+
+    def risk(batch: Tensor) -> Tensor:
+        noisy = x[batch]
+        signs = _signs(noisy.shape, g).to(x.device)
+        both = _forward(torch.cat([noisy, noisy + PROBE * level[batch] * signs], 1), net)
+        plain, nudged = both[:, : rows.batch], both[:, rows.batch :]
         change = 2 * signs[..., kept] * (nudged - plain) / PROBE
-        risk = ((target[rows] + plain) ** 2 + change).sum() / batch
-        optimiser.lr = one_cycle(step, steps, RATE, warm_up=0.1)
-        optimiser.step(torch.autograd.grad(risk, net))
+        return ((target[batch] + plain) ** 2 + change).sum() / rows.batch
+
+    work = 6.0 * folds * 2 * rows.batch * h * (c + h + outputs)
+    train_folds(
+        net,
+        rows,
+        risk,
+        steps=min(max(PASSES * rows.rounds, LEAST_STEPS), MOST_STEPS, max(int(FLOPS / work), 1)),
+        rate=RATE,
+        warm_up=WARM_UP,
+        g=g,
+        decay=DECAY,
+        progress="row net" if verbose else None,
+    )
     return [w.detach() for w in net]

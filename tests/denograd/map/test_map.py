@@ -9,11 +9,11 @@ from torch import nn
 
 from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, denoise
 from denograd.map.error_scale import error_scale, noise_bound
-from denograd.map.lbfgs import lbfgs
 from denograd.map.noise_level import wavelet_level
 from denograd.map.objective import HUBER, Objective, Question
 from denograd.map.refine import refine
 from denograd.map.solve import one_step, stein_error
+from denograd.models.lbfgs import lbfgs
 
 RNG = np.random.default_rng
 
@@ -152,7 +152,7 @@ def test_objective_and_gradient():
     z_obs = 0.1 * rng.normal(size=(6, 3))
     A = np.array([[0.0, 0.5, 0.1], [0.3, 0.0, 0.2], [0.4, 0.1, 0.0]])
     sigma, s = np.array([0.3, 0.2, 0.4]), 0.5
-    from denograd.map.blind_spot import Segment
+    from denograd.map.segments import Segment
 
     parts = [slice(0, 4), slice(4, 6)]
     segments = [Segment(p, p, lambda z: z @ torch.from_numpy(A)) for p in parts]

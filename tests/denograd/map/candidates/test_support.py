@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from denograd.map.candidates import support as module
+from denograd.map.candidates import density, support
 from denograd.map.candidates.support import fit_support
 
 
@@ -91,13 +91,13 @@ def test_new_rows_of_a_table_do_not_depend_on_each_other(monkeypatch):
     new = y[1500:], f[1500:], sigma[1500:]
     whole = found.answer(*new, "tabular").mean
     assert_allclose(found.answer(*(v[:7] for v in new), "tabular").mean, whole[:7], rtol=1e-6)
-    monkeypatch.setattr(module, "PIECE", 100)
+    monkeypatch.setattr(density, "PIECE", 100)
     assert_allclose(found.answer(*new, "tabular").mean, whole, rtol=1e-6)
 
 
 def test_a_sample_of_the_rows_is_enough(monkeypatch):
     clean, y, f, sigma = drawn("whole", n=3000)
-    monkeypatch.setattr(module, "MOST_ROWS", 1000)
+    monkeypatch.setattr(support, "MOST_ROWS", 1000)
     fit = fit_support(y, f, sigma, "tabular")
     assert share(fit.answers.mean, clean, y) < 0.3
     assert_allclose(1 + fit.change.mean(), share(fit.answers.mean, clean, y), atol=0.05)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from denograd.map.lbfgs import lbfgs
+from denograd.models.lbfgs import lbfgs
 
 
 def rosenbrock(x):
