@@ -113,7 +113,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def saved(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Per cell the share of the plain error that is saved, in per cent."""
-    frame = pd.DataFrame([{**{a: row[a] for a in CELL}, **row["mse"], "cpu_s": row["cpu_s"]} for row in rows])
+    frame = pd.DataFrame(
+        [
+            {**{a: row[a] for a in CELL}, **row["mse"], "cpu_s": row["cpu_s"]}
+            | {"changed": row["target_weights"]["observed"] < 1}
+            for row in rows
+        ]
+    )
     for name in ("smoothed", "chosen", "bound", "again"):
         plain = frame["plain"].where(frame["plain"] > 0)
         frame[name] = 100 * (1 - frame[name] / plain) if name in frame else np.nan
@@ -124,7 +130,7 @@ def figure(values: pd.Series) -> str:
     """Mean, of several runs that differ by luck its spread, and how many they are."""
     if values.empty:
         return "-"
-    spread = f" +- {values.std():.1f}" if len(values) > 1 else ""
+    spread = f" ± {values.std():.1f}" if len(values) > 1 else ""
     return f"{values.mean():.1f}{spread} ({len(values)})"
 
 
@@ -141,7 +147,7 @@ def cells_table(frame: pd.DataFrame, kind: str, regressors: tuple[str, ...]) -> 
             if target != "smoothed" or series:
                 row.append(f"{np.mean(means):.1f}" if means else "-")
         rows.append(row)
-    head = ["data", "sigma", *(REGRESSORS[name] for name in regressors), f"mean of {len(MEAN_OF[kind])}"]
+    head = ["data", "sigma", *(REGRESSORS[name] for name in regressors), "mean"]
     return markdown([*head, *(["smoothed"] if series else []), "clean target"], rows)
 
 
@@ -164,7 +170,7 @@ def regressors_table(frame: pd.DataFrame) -> str:
                 f"{100 * (chosen_ < -1 - usual).mean():.1f}" if luck.notna().any() else "",
                 f"{luck.median():.1f}" if luck.notna().any() else "",
                 f"{chosen_.min():.1f}",
-                f"{100 * (chosen_ != 0).mean():.0f}",
+                f"{100 * part['changed'].mean():.0f}",
                 f"{part['cpu_s'].median():.1f}",
             ]
         )
@@ -198,9 +204,9 @@ def sums(frame: pd.DataFrame, kind: str) -> str:
     )
 
 
-def table(arguments: argparse.Namespace) -> None:
-    """Print the tables, or put them into a page."""
-    frame = saved(read(arguments.out))
+def all_tables(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """By the names of their markers."""
+    frame = saved(rows)
     made = {}
     for kind, names in (("series", SERIES), ("tables", TABLES)):
         part = frame[frame["dataset"].isin(names)]
@@ -209,6 +215,12 @@ def table(arguments: argparse.Namespace) -> None:
         made[kind] = f"{each}\n\n{sums(part, kind)}\n\n{regressors_table(part)}"
     unseen = frame[frame["dataset"].isin(UNSEEN)]
     made["unseen"] = f"{cells_table(unseen, 'series', tuple(REGRESSORS))}\n\n{regressors_table(unseen)}"
+    return made
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Print the tables, or put them into a page."""
+    made = all_tables(read(arguments.out))
     if arguments.write is not None:
         put(arguments.write, made)
         return

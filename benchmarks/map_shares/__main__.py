@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections import defaultdict
 from pathlib import Path
 
 import torch
@@ -64,17 +63,8 @@ def main() -> None:
     if options.action == "run":
         run(options)
         return
-    cells: tables.Cells = defaultdict(list)
-    for result in read(options.results):
-        cells[result["data"], result["sigma"], result["variant"]].append(result)
-    made = {
-        "shares": tables.shares_table(cells),
-        "ranks": tables.ranks_table(cells),
-        "levels": tables.levels_table(cells),
-        "robust": tables.robust_table(cells),
-        "unequal": tables.unequal_table(cells),
-        "cost": tables.cost_table(cells),
-    }
+    cells = tables.cells_of(read(options.results))
+    made = tables.all_tables(cells)
     if options.write is None:
         print("\n\n".join(made.values()))
         return

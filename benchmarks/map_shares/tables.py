@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,25 @@ from benchmarks.tables import markdown, shown
 
 Cells = dict[tuple[str, float, str], list[dict[str, Any]]]
 """Measurements of all seeds, by data, sigma and variant."""
+
+
+def cells_of(rows: list[dict[str, Any]]) -> Cells:
+    cells: Cells = defaultdict(list)
+    for row in rows:
+        cells[row["data"], row["sigma"], row["variant"]].append(row)
+    return cells
+
+
+def all_tables(cells: Cells) -> dict[str, str]:
+    """By the names of their markers."""
+    return {
+        "shares": shares_table(cells),
+        "ranks": ranks_table(cells),
+        "levels": levels_table(cells),
+        "robust": robust_table(cells),
+        "unequal": unequal_table(cells),
+        "cost": cost_table(cells),
+    }
 
 
 def mean(rows: list[dict[str, Any]], *path: str, how: Callable[[list[float]], Any] = np.mean) -> float:
