@@ -15,11 +15,8 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.datasets import load_digits
-from sklearn.metrics import f1_score
 from tqdm import tqdm
 
-from baselines.agra import AgraClassifier
 from experiments.base import command
 from experiments.base.command import Option
 from experiments.base.errors import SettingInvalid, UnknownName
@@ -92,6 +89,8 @@ def problem_of(kind: str, share: float, seed: int, scaling: str) -> Problem:
         Pixels from 0 to 1; or centred on the training part and divided by its one standard deviation, or by each
         pixel's own.
     """
+    from sklearn.datasets import load_digits  # slow to import: the first line stands on screen by now
+
     X, y = load_digits(return_X_y=True)
     generator = np.random.default_rng(seed_of("agra", kind, share, seed))
     rows = generator.permutation(len(X))
@@ -108,6 +107,10 @@ def problem_of(kind: str, share: float, seed: int, scaling: str) -> Problem:
 
 def run(options: dict[str, Any], kind: str, share: float, seed: int) -> dict[str, float]:
     """Train once; accuracy and macro F1 are those on the test part's true labels."""
+    from sklearn.metrics import f1_score  # slow to import, as is torch
+
+    from baselines.agra import AgraClassifier
+
     hyper = dict(options)
     problem = problem_of(kind, share, seed, hyper.pop("scaling"))
     X, noisy, truth = problem.train
@@ -237,13 +240,15 @@ def _announce(options: Options, tuned: dict[str, Any]) -> None:
     points = math.prod(map(len, GRID.values())) * len(TUNED) * options.tuning_seeds
     untuned = len(SETTINGS) - len(tuned)
     trainings = points * untuned + len(SETTINGS) * (len(TUNED) + len(VARIANTS)) * options.seeds
-    print(f"{trainings:,} trainings on {options.jobs} processes", file=sys.stderr, flush=True)
+    print(
+        f"{trainings:,} trainings, {options.jobs} at once; timing three of them", file=sys.stderr, flush=True
+    )
     start = time.perf_counter()
     for size in GRID["batch_size"]:
         point = {name: values[0] for name, values in GRID.items()} | {"batch_size": size}
         run({**TUNED["F1"], **point}, *SETTINGS[0], 0)
     seconds = trainings * (time.perf_counter() - start) / len(GRID["batch_size"]) / options.jobs
-    print(f"at most about {seconds / 60:,.0f} minutes, as measured on three", file=sys.stderr, flush=True)
+    print(f"they take at most about {seconds / 60:,.0f} minutes", file=sys.stderr, flush=True)
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,7 @@ from experiments.base.errors import BadConfig, HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import checked, config_folders, explained, searchpath, words_of
-from experiments.report import results_of, slug
-from experiments.run.bench import Bench
-from experiments.run.loop import execute
+from experiments.report import slug
 from experiments.store.cell import Cell, key_of
 from experiments.store.claims import claimed
 from experiments.store.files import Store
@@ -80,18 +78,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    study, failed = search(arguments)
+    study, failed = search(arguments, say=lambda text: print(text, flush=True))
     _show(study)
     return command.FAILED if failed else command.DONE
 
 
-def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
+def search(
+    arguments: Sequence[str], *, say: Callable[[str], Any] = lambda text: None
+) -> tuple[optuna.Study, int]:
     """Do the trials that are still to do.
 
     Parameters
     ----------
     arguments : sequence of str
         ``key=value`` words.
+    say : callable
+        Gets a line before the first trial.
 
     Returns
     -------
@@ -111,6 +113,7 @@ def search(arguments: Sequence[str]) -> tuple[optuna.Study, int]:
     threads_fit(first.threads)
     title = title_of(name, plan, first)
     root = Store(Path(first.results_dir) / first.campaign).root
+    say(f"{title}: {wanted} trials in all, cells in {root}")
     with claimed(root / "claims" / slug("hparams", title), title) as claim:
         if claim is None:
             raise StudyBusy(f"another process works at '{title}' in {root}: wait for it, or stop it")
@@ -246,6 +249,8 @@ def suggest(trial: optuna.Trial, plan: dict[str, Any]) -> dict[str, Any]:
 
 def objective(cells: Sequence[Cell], denoiser: str, metric: str) -> float:
     """Mean over repetitions (and regressors) of what a study is judged by; NaN where a cell has no number."""
+    from experiments.report import results_of  # slow to import
+
     found = results_of(frame(cells))
     table = found.score[found.score["headline"]] if metric == "imp" else found.denoise
     mine = table[table["denoiser"] == denoiser]
@@ -255,6 +260,9 @@ def objective(cells: Sequence[Cell], denoiser: str, metric: str) -> float:
 
 
 def _value(plan: dict[str, Any], config: Config) -> float:
+    from experiments.run.bench import Bench  # loads torch: the first line stands on screen by now
+    from experiments.run.loop import execute
+
     bench = Bench(config, Store(Path(config.results_dir) / config.campaign))
     return objective(execute(bench), plan["denoiser"], plan["objective"])
 

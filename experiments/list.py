@@ -18,6 +18,7 @@ from experiments.base.command import Option, Words
 from experiments.base.errors import HarnessError, UnknownName
 from experiments.base.paths import CONF
 from experiments.config.targets import resolve
+from experiments.config.words import composed, config_folders, without_folders
 from experiments.data.recipes import DATASETS, Recipe
 from experiments.data.sources import locate
 
@@ -28,7 +29,7 @@ HELP = f"""Every dataset, denoiser, backbone, regressor and noise model there is
 table of your own.
 
 Usage
-  python -m experiments.list [GROUP...] [verbose=true] [data_dir=PATH]
+  python -m experiments.list [GROUP...] [verbose=true] [data_dir=PATH] [--config-dir PATH]
   python -m experiments.list dataset.path=FILE [dataset.target=COLUMN] [dataset.KEY=VALUE...]
 
 Groups: {", ".join(GROUPS)}; all of them by default.
@@ -36,6 +37,7 @@ Groups: {", ".join(GROUPS)}; all of them by default.
 Examples
   python -m experiments.list
   python -m experiments.list dataset data_dir=~/data verbose=true
+  python -m experiments.list denoiser --config-dir conf 'allow_targets=[mine]'
   python -m experiments.list dataset.path=my.csv dataset.target=price
 
 Results: nothing is written.
@@ -48,6 +50,10 @@ class Options:
     data_dir: Annotated[
         Path | None, Option("a folder with the raw files; null is the variable DENOGRAD_DATA")
     ] = None
+    config_dir: Annotated[
+        Path | None, Option("a folder with members of your own, such as PATH/denoiser/mine.yaml")
+    ] = None
+    allow_targets: Annotated[str, Option("your packages, whose classes a _target_ may name: [mine]")] = ""
     verbose: Annotated[bool, Option("also where the datasets come from")] = False
 
 
@@ -64,13 +70,20 @@ def _main(arguments: Sequence[str]) -> None:
     if any(word.lstrip("+").startswith(("dataset.", "dataset=")) for word in arguments):
         _show_own(arguments)
         return
-    options = command.parse(arguments, Options)
+    folders = config_folders(arguments)
+    options = command.parse(without_folders(arguments), Options)
     for group in options.groups:
         if group not in GROUPS:
             raise UnknownName("group", group, GROUPS)
+    allow = [name.strip() for name in options.allow_targets.strip("[]").split(",") if name.strip()]
     for group in options.groups or GROUPS:
-        lines = list(_datasets(options) if group == "dataset" else _components(group))
-        print(group, "-" * len(group), *lines, "", sep="\n")
+        print(group, "-" * len(group), sep="\n", flush=True)  # to import what the group names takes a while
+        for folder in (CONF, *folders):
+            ours = folder == CONF and group == "dataset"
+            lines = list(_datasets(options) if ours else _components(folder / group, allow))
+            if lines[1:]:
+                print(*([] if folder == CONF else [f"of {folder}:"]), *lines, sep="\n")
+        print()
     _say_next("dataset=ett", "denoiser=[identity,pca]", "profile=quick")
 
 
@@ -93,15 +106,16 @@ def _at_hand(recipe: Recipe, data_dir: Path | None) -> str:
     return "yes" if all(locate(source, data_dir) for source in recipe.sources) else "no"
 
 
-def _components(group: str) -> list[str]:
+def _components(folder: Path, allow: Sequence[str]) -> list[str]:
+    """The members of a group in a folder; `allow` are packages that the user opens."""
     rows = []
-    for path in sorted((CONF / group).glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml")):
         content: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
-        rows.append((path.stem, _describe(content, path.read_text())))
+        rows.append((path.stem, _describe(content, path.read_text(), allow)))
     return screen.table(("name", "what it is"), rows)
 
 
-def _describe(content: dict[str, Any], text: str) -> str:
+def _describe(content: dict[str, Any], text: str, allow: Sequence[str]) -> str:
     """The comment that opens the file, or the first line of the class's docstring."""
     opening = takewhile(lambda line: line.startswith("#"), text.lstrip().splitlines())
     if comments := [line.lstrip("# ") for line in opening if "@package" not in line]:
@@ -110,7 +124,7 @@ def _describe(content: dict[str, Any], text: str) -> str:
         return ", ".join(str(entry) for entry in content["defaults"])
     target = _target(content)
     try:
-        doc = inspect.getdoc(resolve(target)) if target else None
+        doc = inspect.getdoc(resolve(target, allow)) if target else None
     except HarnessError as error:
         return f"not available: {error}"
     return (doc or target or "").strip().splitlines()[0]
@@ -126,13 +140,14 @@ def _target(node: Any) -> str | None:
 
 def _show_own(arguments: Sequence[str]) -> None:
     """Print what a run would make of a table: each column, and what would be changed."""
-    from experiments.config.components import dataset_function_of
-    from experiments.config.words import composed
-    from experiments.data import chosen, files, own
-
     words = list(arguments)
     chosen_target = any(word.lstrip("+").startswith(("dataset=", "dataset.target=")) for word in words)
     config = composed(words if chosen_target else [*words, "dataset.target=none"])
+    print(f"{config.dataset.path or config.dataset.name}: reading it", flush=True)
+    # this loads torch: by now the first line stands on screen
+    from experiments.config.components import dataset_function_of
+    from experiments.data import chosen, files, own
+
     if not chosen_target and config.dataset.path:
         path = files.find(config.dataset.path, config.data_dir)
         frame = files.read(path, chosen.preparation(config.dataset).reading).frame

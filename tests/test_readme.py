@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 import experiments.list
-from experiments import agra, autoencoder, compare, fetch, hparams
+from experiments import agra, fetch, hparams
+from experiments.autoencoder import command as autoencoder
 from experiments.campaign import command as campaign
+from experiments.campaign import runs
+from experiments.compare import command as compare
 from experiments.report import command as report
 from experiments.run import command as run
 
@@ -36,16 +39,16 @@ class Begun(Exception):
 
 
 WORK = {
-    "autoencoder": (autoencoder, "load"),
-    "campaign": (campaign, "plan"),
-    "compare": (compare, "configurations"),
-    "fetch": (fetch, "_make_folder"),
-    "hparams": (hparams, "_value"),
-    "report": (report, "write_report"),
-    "agra": (agra, "_main"),
-    "run": (run, "run_once"),
+    "autoencoder": (autoencoder, "experiments.autoencoder.tutorial.load"),
+    "campaign": (campaign, "experiments.campaign.execution.plan"),
+    "compare": (compare, "experiments.compare.comparison.configurations"),
+    "fetch": (fetch, "experiments.fetch._make_folder"),
+    "hparams": (hparams, "experiments.hparams._value"),
+    "report": (report, "experiments.report.command.write_report"),
+    "agra": (agra, "experiments.agra._main"),
+    "run": (run, "experiments.run.command.run_once"),
 }
-"""What each command calls once its arguments are read and checked."""
+"""Its main, and what each command calls once its arguments are read and checked."""
 
 
 def understood(command, monkeypatch, tmp_path):
@@ -62,10 +65,10 @@ def understood(command, monkeypatch, tmp_path):
         if name != "run":  # a sweep has several
             raise Begun
 
-    monkeypatch.setattr(module, work, begin)
+    monkeypatch.setattr(work, begin)
     monkeypatch.setattr(sys, "argv", [name])
-    expanded = campaign._expanded
-    monkeypatch.setattr(campaign, "_expanded", lambda words: [next(expanded(words))])  # one run of each sweep
+    expanded = runs._expanded
+    monkeypatch.setattr(runs, "_expanded", lambda words: [next(expanded(words))])  # one run of each sweep
     try:
         return module.main(arguments) == 0 and name == "run"
     except Begun:

@@ -15,7 +15,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -157,6 +157,15 @@ def words_of(line: Sequence[str]) -> list[str]:
     ]
 
 
+def without_folders(line: Sequence[str]) -> list[str]:
+    """A command line without what `config_folders` reads from it."""
+    return [
+        word
+        for before, word in itertools.pairwise(["", *line])
+        if not FOLDER_FLAGS & {before, word.partition("=")[0]} and "hydra.searchpath" not in word
+    ]
+
+
 def searchpath(folders: Sequence[Path]) -> list[str]:
     """The word by which Hydra reads further folders."""
     quoted = ",".join("'" + f"file://{folder.resolve()}".replace("'", "\\'") + "'" for folder in folders)
@@ -233,13 +242,10 @@ def parsed(word: str) -> Override:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
         first, (key, equals, value) = str(error).splitlines()[0], word.partition("=")
-        hint = f" A value with special characters needs quotes: {shlex.quote(f'{key}={_in_quotes(value)}')}"
+        # double ones stand within a shell's single ones as they are
+        quoted = QuotedString(value.strip("'\""), Quote.double).with_quotes()
+        hint = f" A value with special characters needs quotes: {shlex.quote(f'{key}={quoted}')}"
         raise BadConfig(f"'{word}' is no KEY=VALUE: {first}.{hint if equals else ''}") from error
-
-
-def _in_quotes(value: str) -> str:
-    escaped = value.strip("'\"").replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _names(value: Any) -> Iterator[str]:

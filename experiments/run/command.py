@@ -19,12 +19,7 @@ from experiments.base.errors import HarnessError
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import GROUPS, checked_line, choices_of, config_folders, explained
-from experiments.data import chosen
-from experiments.run.bench import Bench, dataset_of
-from experiments.run.loop import execute
-from experiments.run.outcome import write_outcome
 from experiments.store.cell import Cell
-from experiments.store.files import Store
 
 HELP = """Refine a dataset with every selected denoiser and measure what it is worth.
 
@@ -129,6 +124,15 @@ def run_once(config: Config) -> None:
         For bad input.
     """
     threads_fit(config.threads)
+    methods = ", ".join(config.denoiser)
+    print(*screen.wrapped(f"run on {config.dataset.name}: {methods}", hanging="    "), sep="\n", flush=True)
+    # what follows loads torch and its like: by now the first line stands on screen
+    from experiments.data import chosen
+    from experiments.run.bench import Bench, dataset_of
+    from experiments.run.loop import execute
+    from experiments.run.outcome import write_outcome
+    from experiments.store.files import Store
+
     dataset = dataset_of(config)  # a table that cannot be used leaves nothing behind
     for line in chosen.told(dataset, config.profile):
         print(*screen.wrapped(line, hanging="    "), sep="\n", flush=True)

@@ -6,13 +6,18 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import autoencoder
-from experiments.autoencoder import Recipe, load, main, run
+import baselines.autoencoder
+from experiments.autoencoder import recipe as words
+from experiments.autoencoder import tutorial
+from experiments.autoencoder.command import main
+from experiments.autoencoder.recipe import Recipe
+from experiments.autoencoder.tutorial import load, run
 
 
 def test_the_tutorial_as_it_is_told(tmp_path, capsys):
     main(["--out", str(tmp_path), "--latent"])
-    lines = capsys.readouterr().out.splitlines()
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "autoencoder on diabetes: loading torch"
     assert [line.split()[:2] for line in lines[:5]] == [["epoch", str(e)] for e in (10, 20, 30, 40, 50)]
     losses = [float(line.split()[-1]) for line in lines[:5]]
     assert losses == sorted(losses, reverse=True)
@@ -46,6 +51,11 @@ def test_windows_of_a_series(tmp_path, capsys):
     assert (tmp_path / "nasdaq_reconstruction.png").exists()
 
 
+def test_the_words_of_the_command_are_what_there_is():
+    assert tuple(baselines.autoencoder.CORRUPTIONS) == words.CORRUPTIONS
+    assert tuple(baselines.autoencoder.LOSSES) == words.LOSSES
+
+
 @pytest.mark.parametrize("corruption", ["masking", "salt_and_pepper"])
 @pytest.mark.parametrize("loss", ["l1", "huber"])
 def test_other_corruptions_and_losses(corruption, loss):
@@ -56,8 +66,8 @@ def test_other_corruptions_and_losses(corruption, loss):
 
 
 def test_sweep_is_sorted_and_written(tmp_path, capsys, monkeypatch):
-    small = {**autoencoder.SWEEP, "hidden": (2, 8), "level": (0.2,), "loss": ("mse",)}
-    monkeypatch.setattr(autoencoder, "SWEEP", small)
+    small = {**tutorial.SWEEP, "hidden": (2, 8), "level": (0.2,), "loss": ("mse",)}
+    monkeypatch.setattr(tutorial, "SWEEP", small)
     main(["--sweep", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "diabetes_sweep.csv")
     assert len(table) == 12

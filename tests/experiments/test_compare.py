@@ -10,10 +10,11 @@ import pytest
 
 import baselines.pca
 from benchmarks import fake
-from experiments import compare
 from experiments.base.paths import ROOT
-from experiments.campaign.command import configurations
 from experiments.campaign.command import main as campaign
+from experiments.campaign.runs import configurations
+from experiments.compare import comparison
+from experiments.compare.command import main
 from experiments.report import results_of
 from experiments.report.sections import standing
 from experiments.store import archive
@@ -42,9 +43,9 @@ def small(committed, monkeypatch, tmp_path):
         configs = configurations(name, [*overrides, "regressor=[ridge]"])
         return [config for config in configs if config.dataset.name == "diabetes"]
 
-    monkeypatch.setattr(compare, "CAMPAIGN", "demo")
-    monkeypatch.setattr(compare, "COMMITTED", committed)
-    monkeypatch.setattr(compare, "configurations", one_dataset)
+    monkeypatch.setattr(comparison, "CAMPAIGN", "demo")
+    monkeypatch.setattr(comparison, "COMMITTED", committed)
+    monkeypatch.setattr(comparison, "configurations", one_dataset)
     monkeypatch.chdir(shutil.copytree(OWN, tmp_path / "mine"))
     monkeypatch.syspath_prepend(tmp_path / "mine")
     return tmp_path / "mine" / "results" / "demo"
@@ -58,7 +59,7 @@ def computed(folder):
 
 
 def test_a_method_of_ones_own_is_ranked_without_computing_the_others(small, capsys):
-    assert compare.main(MINE) == 0
+    assert main(MINE) == 0
     out = capsys.readouterr().out
     assert computed(small) == {"median_clip"}
     assert "out of date" not in out
@@ -69,13 +70,13 @@ def test_a_method_of_ones_own_is_ranked_without_computing_the_others(small, caps
     assert page.count("<table") >= 6
     assert "Moving average" in page
     assert (small / "compare_median_clip.md").is_file()
-    assert compare.main(MINE) == 0
+    assert main(MINE) == 0
     assert "median_clip: 0 cells to do" in capsys.readouterr().out
 
 
 def test_only_the_method_as_it_is_now_is_ranked(small, capsys):
-    assert compare.main([*MINE, "denoiser.median_clip.width=1.0"]) == 0
-    assert compare.main([*MINE, "denoiser.median_clip.width=2.0"]) == 0
+    assert main([*MINE, "denoiser.median_clip.width=1.0"]) == 0
+    assert main([*MINE, "denoiser.median_clip.width=2.0"]) == 0
     out = capsys.readouterr().out
     assert "width" not in out
     assert out.count("median_clip, deployable: ") == 2
@@ -83,22 +84,22 @@ def test_only_the_method_as_it_is_now_is_ranked(small, capsys):
 
 def test_what_is_out_of_date_is_said_and_computed_anew_on_demand(small, capsys, monkeypatch):
     monkeypatch.setattr(baselines.pca.PCA, "revision", 77, raising=False)
-    assert compare.main(MINE) == 0
+    assert main(MINE) == 0
     out = capsys.readouterr().out
     assert "are missing or out of date" in out
     assert "recompute=true" in out
     assert computed(small) == {"median_clip"}
     assert "out of date" in (small / "compare_median_clip.html").read_text()
-    assert compare.main([*MINE, "recompute=true"]) == 0
+    assert main([*MINE, "recompute=true"]) == 0
     assert computed(small) == {"median_clip", "pca"}
     capsys.readouterr()
-    assert compare.main(MINE) == 0
+    assert main(MINE) == 0
     assert "out of date" not in capsys.readouterr().out
 
 
 def test_without_the_stored_cells_it_says_what_to_do(small, capsys, monkeypatch):
-    monkeypatch.setattr(compare, "COMMITTED", Path("nowhere/cells.parquet"))
-    assert compare.main(MINE) == 1
+    monkeypatch.setattr(comparison, "COMMITTED", Path("nowhere/cells.parquet"))
+    assert main(MINE) == 1
     assert "restore it from the repository" in capsys.readouterr().err
     assert not small.exists()
 
@@ -116,7 +117,7 @@ def test_without_the_stored_cells_it_says_what_to_do(small, capsys, monkeypatch)
     ],
 )
 def test_a_wrong_call_gets_its_answer(small, words, message, capsys):
-    assert compare.main(words) in (1, 2)
+    assert main(words) in (1, 2)
     assert message in capsys.readouterr().err
 
 
@@ -136,13 +137,13 @@ def test_ranks_over_settings_with_one_that_lacks_numbers():
 
 
 def test_the_committed_cells_are_those_of_the_campaign():
-    if not compare.COMMITTED.is_file():
+    if not comparison.COMMITTED.is_file():
         pytest.skip("results/core/cells.parquet is not in this checkout")
-    cells = archive.load(compare.COMMITTED.parent)
+    cells = archive.load(comparison.COMMITTED.parent)
     assert set(cells["status"]) <= {"ok", "skipped"}
     published = (
         cells[cells["stage"] == "denoise"].groupby(["dataset", "sigma", "protocol"])["denoiser"].nunique()
     )
     assert len(published) == 24
     assert (published >= 10).all()
-    assert os.path.getsize(compare.COMMITTED) < 2_000_000
+    assert os.path.getsize(comparison.COMMITTED) < 2_000_000

@@ -15,9 +15,9 @@ from experiments.report.forms.table import Column, Table
 
 COMMANDS = {
     "agra": "experiments.agra",
-    "autoencoder": "experiments.autoencoder",
+    "autoencoder": "experiments.autoencoder.command",
     "campaign": "experiments.campaign.command",
-    "compare": "experiments.compare",
+    "compare": "experiments.compare.command",
     "fetch": "experiments.fetch",
     "hparams": "experiments.hparams",
     "list": "experiments.list",

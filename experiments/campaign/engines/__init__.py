@@ -8,9 +8,6 @@ An engine distributes units and says when a worker died; it knows nothing of wha
 from __future__ import annotations
 
 from experiments.campaign.engines.base import Engine, EngineConf, LocalConf, RayConf
-from experiments.campaign.engines.local import Local
-from experiments.campaign.engines.ray import Ray
-from experiments.campaign.engines.serial import Serial
 
 
 def make_engine(conf: EngineConf, threads: int) -> Engine:
@@ -21,6 +18,11 @@ def make_engine(conf: EngineConf, threads: int) -> Engine:
     EngineUnusable
         If it cannot do what is asked, or its package is not installed.
     """
+    # what does units loads torch; the settings of an engine are read before that
+    from experiments.campaign.engines.local import Local
+    from experiments.campaign.engines.ray import Ray
+    from experiments.campaign.engines.serial import Serial
+
     if isinstance(conf, LocalConf):
         return Local(conf, threads)
     if isinstance(conf, RayConf):

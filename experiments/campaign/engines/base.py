@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from experiments.base.errors import WrongCall
-from experiments.campaign.engines.unit import Report, Unit
+
+if TYPE_CHECKING:  # the settings are read before torch is there
+    from experiments.campaign.engines.unit import Report, Unit
 
 
 class Engine(Protocol):

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from experiments.base.paths import CONF
-from experiments.campaign import command as campaign
-from experiments.campaign.command import configurations, main, parse
+from experiments.campaign.call import engine_of, parse
+from experiments.campaign.command import main
 from experiments.campaign.drive import Progress, drive
 from experiments.campaign.engines.base import SerialConf
 from experiments.campaign.engines.serial import Serial
 from experiments.campaign.plan import Item, Timings, duration, plan
+from experiments.campaign.runs import configurations
 from experiments.run.bench import Bench
 from experiments.run.loop import execute, trials
 from experiments.store import archive
@@ -36,7 +37,7 @@ SMALL = [
 @pytest.fixture(autouse=True)
 def no_other_campaigns(tmp_path, monkeypatch):
     """A plan learns from every campaign of the checkout: here there is none."""
-    monkeypatch.setattr("experiments.campaign.command.ROOT", tmp_path / "checkout")
+    monkeypatch.setattr("experiments.campaign.execution.ROOT", tmp_path / "checkout")
 
 
 def call(tmp_path, *arguments):
@@ -331,7 +332,7 @@ def test_every_campaign_composes_and_its_components_exist(name):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "engine").glob("*.yaml")))
 def test_every_engine_file_fits_its_settings(name):
-    assert campaign.engine_of(name, {}).retries >= 0
+    assert engine_of(name, {}).retries >= 0
 
 
 def test_workers_may_be_given_short():

@@ -16,11 +16,12 @@ from threadpoolctl import threadpool_info
 
 from experiments.base.resources import machine
 from experiments.campaign import jobs as slurm
-from experiments.campaign.command import configurations, main
+from experiments.campaign.command import main
 from experiments.campaign.engines import unit
 from experiments.campaign.engines.base import EngineUnusable, LocalConf
 from experiments.campaign.engines.local import Local, _Worker
 from experiments.campaign.plan import plan
+from experiments.campaign.runs import configurations
 from experiments.store.claims import running
 from experiments.store.files import Store
 

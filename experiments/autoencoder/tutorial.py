@@ -1,14 +1,10 @@
-"""``python -m experiments.autoencoder``: the denoising autoencoder of tutorials."""
+"""The denoising autoencoder as tutorials tell it: data, training, figures."""
 
 from __future__ import annotations
 
 import itertools
-import math
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,25 +15,9 @@ from tqdm import tqdm
 
 from baselines.autoencoder import CORRUPTIONS, LOSSES, Autoencoder, ConvAutoencoder, train_full_batch
 from baselines.training import seeded
-from experiments.base import command
-from experiments.base.command import Option
+from experiments.autoencoder.recipe import Options, Recipe
 from experiments.base.errors import SettingInvalid
 from experiments.data.recipes import load_dataset
-
-HELP = """The denoising autoencoder of tutorials: does it denoise?
-
-By default as it is told everywhere: scikit-learn's diabetes features, mapped to [0, 1] by the training part,
-corrupted once by 0.2 N(0, 1) and clipped; a d-8-d network, ReLU and sigmoid, learns to undo it in 50 full-batch
-steps of Adam. Options replace the corruption, the loss and the sizes; data=nasdaq takes windows of a series, each
-mapped to [0, 1] by its own extremes, and a convolutional network.
-
-Examples
-  python -m experiments.autoencoder
-  python -m experiments.autoencoder data=nasdaq window=48 corruption=masking
-  python -m experiments.autoencoder sweep=true out=results/autoencoder_sweep
-
-Results: figures, and with sweep=true a table, in the folder `out`.
-"""
 
 SWEEP = {
     "hidden": (2, 4, 8, 16),
@@ -46,28 +26,6 @@ SWEEP = {
     "level": (0.1, 0.2, 0.4),
     "loss": tuple(LOSSES),
 }
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What one run is made of; the defaults are the tutorial's."""
-
-    data: Annotated[str, Option("a dataset's name (diabetes; also nasdaq)")] = "diabetes"
-    hidden: Annotated[int, Option("width of the code")] = 8
-    epochs: Annotated[int, Option("full-batch steps")] = 50
-    lr: Annotated[float, Option("of Adam")] = 1e-3
-    corruption: Annotated[str, Option(", ".join(CORRUPTIONS), among=CORRUPTIONS)] = "gaussian"
-    level: Annotated[float, Option("deviation, or share of entries")] = 0.2
-    loss: Annotated[str, Option(", ".join(LOSSES), among=LOSSES)] = "mse"
-    window: Annotated[int, Option("steps, for a series")] = 24
-    seed: Annotated[int, Option("of weights and corruption")] = 0
-
-    def __post_init__(self) -> None:
-        for name, least in {"hidden": 1, "epochs": 1, "window": 2, "seed": 0, "level": 0}.items():
-            if not getattr(self, name) >= least:
-                raise SettingInvalid(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not 0 < self.lr < math.inf:
-            raise SettingInvalid(f"lr must be a number above 0, got {self.lr}")
 
 
 @dataclass(frozen=True)
@@ -234,25 +192,8 @@ def plot_latent(data: Data, net: nn.Module, seed: int) -> Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class Options(Recipe):
-    """A recipe, and what to make of it."""
-
-    latent: Annotated[bool, Option("also plot the codes by PCA and t-SNE")] = False
-    sweep: Annotated[bool, Option("try a grid of hyper-parameters instead")] = False
-    out: Annotated[Path, Option("folder for the plots")] = Path("results/autoencoder")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train, print every tenth loss and the test error, draw."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
-    return command.run(lambda: _main(command.parse(arguments, Options)))
-
-
-def _main(options: Options) -> None:
+def carry_out(options: Options) -> None:
+    """Train, print every tenth loss and the test error, draw; or sweep."""
     out, recipe = options.out, Recipe(**{f.name: getattr(options, f.name) for f in fields(Recipe)})
     data = load(recipe)
     out.mkdir(parents=True, exist_ok=True)
@@ -277,7 +218,3 @@ def _main(options: Options) -> None:
     print(
         "Next: python -m experiments.run dataset=diabetes 'denoiser=[identity,autoencoder,pca]' profile=quick"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,23 +1,22 @@
-"""``python -m experiments.compare denoiser=NAME``: a new method among the published ones, which are not run again."""
+"""A comparison: the published methods' cells from the archive, a new method's computed, all ranked together."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.base import command, screen
+from experiments.base import screen
 from experiments.base.errors import HarnessError, WrongCall
 from experiments.base.paths import ROOT
-from experiments.campaign.command import configurations, engine_of
 from experiments.campaign.drive import drive
 from experiments.campaign.engines import make_engine
 from experiments.campaign.engines.base import EngineConf, SlurmConf
 from experiments.campaign.plan import Plan, duration, plan
+from experiments.campaign.runs import configurations
+from experiments.compare.call import Call
 from experiments.config.schema import Config
-from experiments.config.words import checked, config_folders, searchpath
 from experiments.report import Results, Table, results_of, terminal
 from experiments.report.forms.document import Section, markdown
 from experiments.report.forms.page import page
@@ -35,109 +34,9 @@ CAMPAIGN = "core"
 COMMITTED = ROOT / "results" / CAMPAIGN / ARCHIVE
 """The cells of the published methods."""
 
-HELP = """A new method among the published ones.
 
-The method is run on the campaign `core`: five datasets that need no download, twelve settings, some minutes. The
-others' results are read from stored cells of that same campaign, not computed again. Where these are out of date (other
-code, other versions of libraries) that is said, and recompute=true computes them anew.
-
-Options
-  denoiser=NAME        a member of the group, of yours too; several as 'denoiser=[A,B]'
-  --config-dir PATH    a folder with members of your own, such as PATH/denoiser/mine.yaml
-  allow_targets=[]     your packages, whose classes a _target_ may name
-  denoiser.NAME.KEY=V  a parameter of it
-  recompute=false      compute anew what is out of date of the others
-  engine=serial        as of a campaign, such as engine=local engine.workers=2
-  results_dir=results  where results go
-  columns=fit          of the tables on screen those that fit; or all
-  device, threads      as of a run
-
-Examples
-  python -m experiments.compare denoiser=denograd_map_est
-  python -m experiments.compare denoiser=mine --config-dir conf 'allow_targets=[mine]'
-  python -m experiments.compare 'denoiser=[mine,pca]' --config-dir conf 'allow_targets=[mine]' recompute=true
-
-Groups: denoiser; the rest is laid down by `conf/campaigns/core.yaml`.
-
-Results: cells in results_dir/core, the page results_dir/core/compare_NAME.html (and .md).
-"""
-KEYS = ("denoiser", "allow_targets", "results_dir", "columns", "data_dir", "device", "threads")
-
-
-@dataclass
-class Call:
-    """A command line, taken apart.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The methods to compare.
-    shared, own : list of str
-        Words for every run, and those that concern the methods alone.
-    engine : EngineConf
-    recompute : bool
-    """
-
-    names: tuple[str, ...]
-    shared: list[str]
-    own: list[str]
-    engine: EngineConf
-    recompute: bool = False
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Compare what the command line names; the exit codes are those of `command.run`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or command.asks_for_help(arguments):
-        print(command.described(HELP))
-        return command.DONE
-    return command.run(lambda: _main(parse(arguments)), interrupted=command.STORED)
-
-
-def parse(arguments: Sequence[str]) -> Call:
-    """Take a command line apart.
-
-    Raises
-    ------
-    HarnessError
-        For a name or key that does not exist, with near ones; for one that would change the campaign.
-    """
-    folders = config_folders(arguments)
-    names: list[str] = []
-    engine: dict[str, str] = {}
-    own, shared = searchpath(folders), list[str]()
-    chosen, recompute, before = "serial", False, ""
-    for word in arguments:
-        key, _, value = word.lstrip("+").partition("=")
-        if word.startswith("--config-dir") or before == "--config-dir":
-            pass
-        elif key == "denoiser":
-            checked(word, folders)
-            names += [name.strip() for name in value.strip("[]").split(",")]
-        elif key == "recompute":
-            recompute = _switch(value)
-        elif key == "engine":
-            chosen = value
-        elif key.startswith("engine."):
-            engine[key.removeprefix("engine.")] = value
-        elif key.partition(".")[0] not in KEYS:
-            checked(word, folders)  # a misspelt one is told with the near ones
-            raise WrongCall(f"'{word}': a comparison takes {', '.join(KEYS)}; the rest is the campaign's")
-        else:
-            (own if key.startswith(("denoiser", "allow_targets")) else shared).append(checked(word, folders))
-        before = word
-    if not names:
-        raise WrongCall("which method? denoiser=NAME: see 'python -m experiments.list denoiser'")
-    return Call(tuple(dict.fromkeys(names)), shared, own, engine_of(chosen, engine), recompute)
-
-
-def _switch(value: str) -> bool:
-    if value.lower() not in ("true", "false"):
-        raise WrongCall(f"recompute is true or false, got '{value}'")
-    return value.lower() == "true"
-
-
-def _main(call: Call) -> None:
+def compare(call: Call) -> None:
+    """Compute what a method lacks, rank it among the others, print the standing and write the page."""
     others = configurations(CAMPAIGN, call.shared)
     named = ",".join(dict.fromkeys(["identity", *call.names]))
     mine = configurations(CAMPAIGN, [*call.shared, *call.own, f"denoiser=[{named}]"])
@@ -238,7 +137,3 @@ def _show(everything: Results, call: Call, folder: Path, *, stale: bool, columns
     write_atomically(path, page(title, sections, folder).encode())
     write_atomically(path.with_suffix(".md"), markdown(title, sections).encode())
     print(f"\nNext: open {shlex.quote(str(path))}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

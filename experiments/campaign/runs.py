@@ -1,0 +1,90 @@
+"""The runs that a campaign's file asks for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.base.errors import BadConfig, UnknownName
+from experiments.base.paths import CONF
+from experiments.config.schema import Config, as_config, register
+from experiments.config.words import explained, searchpath
+
+
+def files(folders: Sequence[Path] = ()) -> dict[str, Path]:
+    """Campaigns' files by name, those of the user's folders among them."""
+    return {
+        path.stem: path
+        for folder in (CONF, *folders)
+        for path in sorted((folder / "campaigns").glob("*.yaml"))
+    }
+
+
+def configurations(name: str, overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[Config]:
+    """All runs of a campaign.
+
+    Parameters
+    ----------
+    name : str
+        A file of ``conf/campaigns``.
+    overrides : sequence of str
+        For every run; they win over the file's.
+    folders : sequence of Path
+        See `Call`.
+    """
+    if name not in (known := files(folders)):
+        raise UnknownName("campaign", name, known)
+    path = known[name]
+    content = yaml.safe_load(path.read_text())
+    unknown = sorted(set(content) - {"runs", "sweeps"})
+    if unknown or not content.get("sweeps"):
+        raise BadConfig(
+            f"{path.name} holds {', '.join(unknown) or 'no sweeps'}; it takes 'runs' and 'sweeps'"
+        )
+    register()
+    if GlobalHydra.instance().is_initialized():
+        GlobalHydra.instance().clear()
+    configs = []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for sweep in content["sweeps"].values():
+            merged = _merged([*content.get("runs", []), *sweep, *overrides, f"campaign={name}"])
+            for one in _expanded(merged):
+                try:
+                    configs.append(as_config(compose("config", overrides=[*one, *searchpath(folders)])))
+                except (HydraException, OmegaConfBaseException) as error:
+                    raise explained(error, one) from error
+    return configs
+
+
+def _merged(overrides: Sequence[str]) -> list[str]:
+    """Of several values for a key the last."""
+    by_key: dict[str, str] = {}
+    for override in overrides:
+        key = re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0]
+        by_key.pop(key, None)
+        by_key[key] = override
+    return list(by_key.values())
+
+
+def _expanded(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The combinations of a sweep."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise BadConfig(str(error)) from error
+    choices = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        if one.is_sweep_override()
+        else [str(one.input_line)]
+        for one in parsed
+    ]
+    yield from map(list, itertools.product(*choices))
