@@ -197,8 +197,9 @@ def _value(key: str, text: str, hint: Any, option: Option) -> Any:
         if text.lower() not in ("true", "false"):
             raise WrongCall(f"{key} is true or false, got '{text}'")
         return text.lower() == "true"
+    text = unquoted(text)
     if kind is Path:
-        return Path(unquoted(text)).expanduser()
+        return Path(text).expanduser()
     try:
         value = kind(text)
     except ValueError as error:

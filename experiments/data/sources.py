@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shlex
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -182,13 +183,15 @@ def read(
     content = unpack(path, 2 * source.n_bytes if verify and source.n_bytes else LIMIT)
     found = hashlib.sha256(content).hexdigest()
     if verify and not source.matches(content):
-        if any(map(source.matches, line_end_forms(content))):
-            grown = b"\r\n" in content
-            mend = r"sed -i 's/\r$//'" if grown else r"sed -i 's/$/\r/'"
+        wanted = next(filter(source.matches, line_end_forms(content)), None)
+        if wanted is not None:
+            had, has = ("CRLF", "LF or both") if b"\r\n" in wanted else ("LF", "CRLF")
+            mend = r"sed -i 's/\r*$/\r/'" if had == "CRLF" else r"sed -i 's/\r$//'"
+            packed = "unpack it, then " if path.suffix == ".gz" else ""
             raise DatasetCorrupt(
-                f"{path} is the published file of {name!r} but for its line ends: something has turned them into "
-                f"{'CRLF' if grown else 'LF'} (git's autocrlf, an editor). Copy the file anew as it "
-                f"is, or turn them back: {mend} {path}"
+                f"{path} is the published file of {name!r} but for its line ends: they were {had} and something (git's "
+                f"autocrlf, an editor) has made them {has}. Copy the file anew as it is, or turn them back: "
+                f"{packed}{mend} {shlex.quote(str(path.with_suffix('') if packed else path))}"
             )
         raise DatasetCorrupt(
             f"{path} is not the published file of {name!r}: expected {source.proof}; found sha256 {found}, "

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,10 @@ def _folder(bench: Bench) -> str:
     spec, profile = bench.spec, bench.config.profile
     noise = spec["noise"] if spec["noise"] == "none" else f"{spec['noise']}_{spec['sigma']:g}"
     capped = "" if profile.rows is None else f"_{spec['rows']}_rows"
-    caps = {key: value for key, value in vars(profile).items() if key.endswith("_epochs")}
-    return f"{spec['dataset']}_{noise}_{profile.name}{capped}_{key_of({'run': spec, 'caps': caps})[:6]}"
+    chosen = asdict(bench.config)
+    parts = ("protocol", "backbone", "denoiser", "regressor", "repetitions", "profile")
+    mark = key_of({"run": spec, **{part: chosen[part] for part in parts}})[:6]
+    return f"{spec['dataset']}_{noise}_{profile.name}{capped}_{mark}"
 
 
 def _draw(bench: Bench, cells: Sequence[Cell], folder: Path) -> None:

@@ -67,6 +67,20 @@ def test_what_changes_the_numbers_makes_another_study():
     assert len({title(), *map(title, others)}) == 1 + len(others)
 
 
+def test_a_study_has_a_campaign_of_its_own_and_may_lie_elsewhere(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "my conf (ü)"
+    (folder / "hparams_search").mkdir(parents=True)
+    (folder / "hparams_search" / "mine.yaml").write_text(GRID)
+    monkeypatch.setattr(hparams, "_value", lambda *_: 1.0)
+    cheap = [word for word in words(tmp_path) if not word.startswith("campaign=")]
+    for flag in ([f"--config-dir={folder}"], ["-cd", str(folder)]):
+        assert hparams.main([*cheap, *flag, "hparams_search=mine"]) == 0
+    assert "3 trials in all" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"hparams_mine", folder.name}
+    assert hparams.main([*cheap, "hparams_search=mine"]) == 2
+    assert "there is no hparams_search 'mine'" in capsys.readouterr().err
+
+
 GRID = """\
 denoiser: denograd_fixed
 protocol: deployable

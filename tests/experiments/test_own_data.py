@@ -1,6 +1,7 @@
 """A table of one's own, from the command line: what would be made of it, a run, and the answer to a malformed one."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,32 @@ def test_the_list_shows_what_would_be_made_of_it(here, capsys):
     assert "left out: dataset.drop" in out
     assert "python -m experiments.run dataset.path=my.csv dataset.target=y" in out
     assert sorted(here.rglob("*")) == before
+
+
+def test_the_list_shows_members_of_ones_own(here, monkeypatch, capsys):
+    (here / "halved.py").write_text(
+        'class Halved:\n    """Halve everything."""\n    fit = denoise = skip = None\n'.replace(
+            "None", "print"
+        )
+    )
+    monkeypatch.syspath_prepend(here)
+    folder = here / "ü (x)=y"
+    for name, text in {
+        "denoiser/halved": "halved:\n  _target_: halved.Halved\n",
+        "noise/loud": "# Loud noise.\n_target_: halved.Loud\n",
+        "dataset/sales": "# What we sold.\npath: sales.csv\ntarget: y\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(text)
+    for flag in (["--config-dir", str(folder)], [f"--config-dir={folder}"], ["-cd", str(folder)]):
+        assert experiments.list.main([*flag, "denoiser", "noise", "dataset", "allow_targets=[halved]"]) == 0
+        out = capsys.readouterr().out
+        assert out.count(f"of {folder}:") == 3
+        for line in ("halved  Halve everything.", "loud  Loud noise.", "sales  What we sold."):
+            assert re.sub(" +", " ", line) in re.sub(" +", " ", out)
+    assert experiments.list.main(["--config-dir", str(folder), "denoiser"]) == 0
+    assert "allow_targets=[halved]" in " ".join(capsys.readouterr().out.split())
+    assert experiments.list.main(["--config-dir", str(here / "nowhere")]) == 2
 
 
 @pytest.mark.parametrize("command", [run, experiments.list.main], ids=["run", "list"])

@@ -21,6 +21,9 @@ BACKBONES = {
 USUAL = "other_backbone"
 """A column that is empty where the backbone is the usual one, which goes without saying."""
 
+PREFIXES = {"backbone_params": "backbone ", "dataset_settings": "dataset "}
+"""Before the entries of columns whose own would be mistaken for others."""
+
 
 def details(
     cells: pd.DataFrame, name: str, columns: Sequence[str], within: Sequence[str] = ()
@@ -33,7 +36,8 @@ def details(
     name : str
         The column of names.
     columns : sequence of str
-        What may tell them apart: plain columns, and those that hold JSON (``*_params``), entry by entry.
+        What may tell them apart: plain columns, and those that hold JSON (``*_params``,
+        ``*_settings``), entry by entry.
     within : sequence of str
         Only what differs among cells that share these columns counts.
 
@@ -65,9 +69,8 @@ def details(
 def _entries(values: pd.Series[Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for column, value in values.items():
-        if str(column).endswith("_params"):
-            prefix = "backbone " if column == "backbone_params" else ""
-            flat |= _flat(json.loads(value or "{}"), prefix)
+        if str(column).endswith(("_params", "_settings")):
+            flat |= _flat(json.loads(value or "{}"), PREFIXES.get(str(column), ""))
         else:
             flat[str(column)] = value
     return flat
@@ -91,12 +94,19 @@ def _named(entry: dict[str, Any], keys: Sequence[str]) -> str:
 
 def _one(key: str, value: Any) -> str:
     if value is None or value != value:
-        return "" if key == USUAL else f"no {key.replace('_', ' ')}"
+        # an entry of how a table was prepared is there only where it is not the default
+        return (
+            ""
+            if key == USUAL or key.startswith(PREFIXES["dataset_settings"])
+            else f"no {key.replace('_', ' ')}"
+        )
     if key == USUAL:
         return f"backbone {BACKBONES.get(value, value)}"
     if key == "dataset_sha256":
         return f"sha256 {str(value)[:8]}"
     if key == "settings":
         return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = " and ".join(value)
     shown = f"{value:g}" if isinstance(value, float) else f"{value}"
-    return f"{key.replace('_', ' ')} {shown}"
+    return f"{key.removeprefix(PREFIXES['dataset_settings']).replace('_', ' ')} {shown}"

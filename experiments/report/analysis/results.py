@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -262,7 +263,10 @@ def results_of(cells: pd.DataFrame) -> Results:
     cells["fewer_rows"] = cells["rows"] < cells.groupby("dataset")["rows"].transform("max")
     for name in ("dataset", "noise", "regressor"):
         cells[f"{name}_name"] = cells[name]
-    cells["dataset"] = _labelled(cells, "dataset", ["window", "target", "dataset_sha256"])
+    cells["dataset_settings"] = _dataset_settings(cells["more"])
+    cells["dataset"] = _labelled(
+        cells, "dataset", ["kind", "window", "target", "dataset_settings", "dataset_sha256"]
+    )
     fewer = cells["fewer_rows"]
     cells.loc[fewer, "dataset"] += cells.loc[fewer, "rows"].map(" ({:,.0f} rows)".format)
     cells["noise"] = _labelled(cells, "noise", ["noise_params"], within=["sigma"])
@@ -280,6 +284,12 @@ def results_of(cells: pd.DataFrame) -> Results:
     everything = Results(stored, denoise, score, rows, notes)
     part, rest = (everything.where(fewer_rows=value) for value in (False, True))
     return replace(part, fewer=rest)
+
+
+def _dataset_settings(more: pd.Series[str]) -> pd.Series[str]:
+    """How a user's table became a dataset, where it was not by default: JSON of what a spec has of it."""
+    known = {text: json.dumps(json.loads(text or "{}").get("dataset_settings", {})) for text in more.unique()}
+    return more.map(known)
 
 
 def _labelled(

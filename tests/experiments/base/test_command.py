@@ -34,6 +34,12 @@ def test_words_and_flags_mean_the_same(arguments):
     assert read == Options(("ett", "wth"), seeds=2, verify=True, data_dir=Path("a=b"))
 
 
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_quotes_as_a_run_wants_them_are_no_part_of_a_value(quote):
+    read = command.parse([f"data_dir={quote}/x/ü (a)=b, c{quote}", f"loss={quote}l1{quote}"], Options)
+    assert read == Options(data_dir=Path("/x/ü (a)=b, c"), loss="l1")
+
+
 def test_a_home_folder_is_expanded_and_null_is_none():
     read = command.parse(["data_dir=~/x", "rate=null"], Options)
     assert read.data_dir == Path.home() / "x"

@@ -1,5 +1,7 @@
 """Every YAML composes, and every class it names takes the parameters it gives."""
 
+import shlex
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
@@ -9,7 +11,7 @@ from experiments.base.errors import BadConfig
 from experiments.base.paths import CONF
 from experiments.config import components
 from experiments.config.schema import as_config, register
-from experiments.config.words import with_own_dataset
+from experiments.config.words import parsed, with_own_dataset
 from experiments.data.recipes import DATASETS
 
 
@@ -134,3 +136,11 @@ def test_several_backbones_each_drive_denograd():
     assert [component.name for component in components.backbones_of(config)] == ["lstm"]
     with pytest.raises(components.BadConfig, match="tabular"):
         components.backbones_of(composed("backbone=lstm"))
+
+
+@pytest.mark.parametrize("path", ["/x/ü (a)=b, c", "a'b (c", 'a"b (c', "c:\\d ü"])
+def test_the_hint_on_quotes_gives_a_word_that_is_taken(path):
+    with pytest.raises(BadConfig, match="needs quotes: ") as caught:
+        parsed(f"results_dir={path}")
+    [word] = shlex.split(str(caught.value).partition("needs quotes: ")[2])
+    assert parsed(word).value() == path

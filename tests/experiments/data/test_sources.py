@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import pickle
+import subprocess
 import tracemalloc
 
 import numpy as np
@@ -95,6 +96,37 @@ def test_truncated_or_altered_file_shows_both_sums(content, place, tmp_path):
         "https://page.test",
     ):
         assert part in str(caught.value)
+
+
+CRLF = GOOD.replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("published", "content"),
+    [
+        (GOOD, CRLF),
+        (CRLF, GOOD),
+        (GOOD, GOOD.replace(b"\n", b"\r\n", 1)),
+        (CRLF, CRLF.replace(b"\r", b"", 1)),
+    ],
+    ids=["CRLF", "LF", "some CRLF", "some LF"],
+)
+def test_a_file_that_differs_in_its_line_ends_alone_is_told_so_and_can_be_mended(
+    published, content, place, tmp_path
+):
+    path = place(content, "given/my_data/f.csv", known=published)
+    with pytest.raises(DatasetCorrupt, match="but for its line ends") as caught:
+        load_dataset("my_data", tmp_path / "given")
+    mend = str(caught.value).partition("turn them back: ")[2]
+    subprocess.run(["sh", "-c", mend], check=True)
+    assert path.read_bytes() == published
+    assert load_dataset("my_data", tmp_path / "given").shape == (2, 2)
+
+
+def test_line_ends_in_a_packed_file_are_told_as_well(place, tmp_path):
+    place(path="given/my_data/f.csv.gz", packed=gzip.compress(CRLF, mtime=0))
+    with pytest.raises(DatasetCorrupt, match=r"line ends.*unpack it, then sed .*f\.csv$"):
+        load_dataset("my_data", tmp_path / "given")
 
 
 def test_another_distribution_is_accepted_on_request_and_carries_its_own_sum(place, tmp_path):

@@ -1,5 +1,7 @@
 """DenoGrad behind the interface of the other denoisers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -345,6 +347,25 @@ def test_published_settings_see_all_rows_and_sound_ones_the_training_part(tmp_pa
     refinement.under("deployable")
     assert seen[0] == (len(task.y), task.split.train.tolist())
     assert set(seen[1:]) == {(len(task.split.train), None)}
+
+
+def test_a_new_row_of_a_table_depends_on_the_fitted_rows_and_itself_alone(tmp_path):
+    task = run_of(tmp_path, "dataset=diabetes", "noise.sigma=0.3", "profile.rows=100").task("deployable", 0)
+    rng = np.random.default_rng(0)
+    first, *others = task.split.test
+    factors = rng.normal(size=(len(task.X), 2)) @ rng.normal(size=(2, task.X.shape[1]))
+    X = factors / factors.std(axis=0) + 0.3 * rng.normal(size=factors.shape)
+
+    def refined(X):
+        problem = Problem("tabular", sigma=0.3)
+        return Refinement(replace(task, X=X), problem, DenoGradMap, seed=0).under("deployable").X_test[first]
+
+    alone = refined(X)
+    changed = X.copy()
+    changed[others] = rng.normal(size=(len(others), X.shape[1]))
+    move = np.abs(alone - X[first])
+    assert move.max() > 0.05
+    np.testing.assert_allclose(refined(changed), alone, atol=1e-5 * move.max())
 
 
 class Watched(Identity):

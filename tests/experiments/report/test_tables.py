@@ -475,3 +475,13 @@ def test_writing_gives_three_files_per_table(tmp_path):
 
 def test_no_cells_are_no_tables():
     assert run_tables([]) == []
+
+
+def test_a_table_prepared_in_two_ways_is_two_datasets():
+    cells = campaign(datasets=("my",))
+    dropped = [fake.respecified(cell, dataset_settings={"drop": ["id", "city"]}) for cell in cells]
+    filled = [fake.respecified(cell, dataset_settings={"gaps": "fill"}) for cell in cells]
+    everything = results_of(frame([*cells, *dropped, *filled]))
+    assert set(everything.score["dataset"]) == {"my", "my (drop id and city)", "my (gaps fill)"}
+    assert not everything.notes, "none is taken for the same computed again"
+    assert len(everything.score) == 3 * len(results_of(frame(cells)).score)

@@ -445,6 +445,7 @@ def test_a_wrong_yaml_or_value_is_named(tmp_path, capsys, monkeypatch, folder, a
 
 def test_tables_of_runs_that_differ_lie_apart(tmp_path):
     small = ["denoiser=[identity]", "regressor=[ridge]"]
-    for more in ([], ["profile.rows=300"], ["noise.fraction=0.5"], ["profile.denograd_epochs=1"]):
+    others = ["profile.rows=300"], ["noise.fraction=0.5"], ["profile.denograd_epochs=1"], ["regressor=[knn]"]
+    for more in ([], *others, ["denoiser=[identity,constant]"], []):
         assert call(tmp_path, *small, *more) == 0
-    assert len(list((tmp_path / "runs" / "outcomes").iterdir())) == 4
+    assert len(list((tmp_path / "runs" / "outcomes").iterdir())) == 6
