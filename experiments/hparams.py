@@ -20,11 +20,12 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from experiments.base import command
-from experiments.base.errors import BadConfig, HarnessError, UnknownName
+from experiments.base.errors import BadConfig, HarnessError, UnknownName, near
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
 from experiments.config.words import checked, config_folders, explained, searchpath, words_of
 from experiments.report import slug
+from experiments.report.analysis.measures import MEASURES
 from experiments.store.cell import Cell, key_of
 from experiments.store.claims import claimed
 from experiments.store.files import Store
@@ -56,6 +57,7 @@ experiments.report` plots them.
 """
 FOLDER = CONF / "hparams_search"
 FIELDS = {"denoiser", "protocol", "objective", "direction", "trials", "seed", "space"}
+OBJECTIVES = {"imp"} | {measure.name for measure in MEASURES if measure.of in ("data", "cost")}
 ASIDE = {
     *("campaign", "results_dir", "data_dir", "device", "threads"),
     *("keep_arrays", "figure", "fail_fast", "allow_targets"),
@@ -146,17 +148,37 @@ def load_search(name: str, folders: Sequence[Path] = (FOLDER,)) -> dict[str, Any
         raise UnknownName("hparams_search", name, known)
     path = known[name]
     plan = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if set(plan) - {"around"} != FIELDS:
-        wrong = sorted(FIELDS ^ (set(plan) - {"around"}))
-        raise BadConfig(
-            f"{path} needs exactly the fields {', '.join(sorted(FIELDS))}: look at {', '.join(wrong)}"
-        )
-    if plan["direction"] not in ("maximize", "minimize"):
-        raise BadConfig(f"{path}: direction is maximize or minimize, got {plan['direction']!r}")
-    for parameter, entry in plan["space"].items():
-        if not ({"low", "high"} <= set(entry) <= {"low", "high", "log", "step"} or set(entry) == {"values"}):
-            raise BadConfig(f"{path}: space.{parameter} is low, high (log, step) or values, got {entry}")
+    if complaint := _complaint(plan):
+        raise BadConfig(f"{path}: {complaint}")
     return dict(plan)
+
+
+def _complaint(plan: Any) -> str | None:
+    """What is wrong with the content of a study's file, if anything."""
+    if not isinstance(plan, dict) or set(plan) - {"around"} != FIELDS:
+        wrong = FIELDS ^ (set(plan) - {"around"}) if isinstance(plan, dict) else FIELDS
+        return f"needs exactly the fields {', '.join(sorted(FIELDS))}: look at {', '.join(sorted(map(str, wrong)))}"
+    if plan["direction"] not in ("maximize", "minimize"):
+        return f"direction is maximize or minimize, got {plan['direction']!r}"
+    if plan["objective"] not in OBJECTIVES:
+        return f"there is no objective {plan['objective']!r}. {near(str(plan['objective']), OBJECTIVES)}"
+    for field, least in (("trials", 1), ("seed", 0)):
+        if type(plan[field]) is not int or plan[field] < least:
+            return f"{field} is a whole number of at least {least}, got {plan[field]!r}"
+    space, around = plan["space"], plan.get("around")
+    if not isinstance(space, dict) or not space:
+        return "space has no parameters: PARAMETER: {values: [...]} or {low: ..., high: ...}"
+    for parameter, entry in space.items():
+        keys = set(entry) if isinstance(entry, dict) else set()
+        if not ({"low", "high"} <= keys <= {"low", "high", "log", "step"} or keys == {"values"}):
+            return f"space.{parameter} is low, high (log, step) or values, got {entry}"
+    if around is not None and (
+        not isinstance(around, dict)
+        or set(around) != set(space)
+        or any("values" not in e for e in space.values())
+    ):
+        return "around holds a value for each parameter of space, and each of these has values"
+    return None
 
 
 def configure(plan: dict[str, Any], parameters: dict[str, Any], overrides: Sequence[str]) -> Config:

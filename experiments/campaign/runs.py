@@ -43,26 +43,45 @@ def configurations(name: str, overrides: Sequence[str], folders: Sequence[Path] 
     """
     if name not in (known := files(folders)):
         raise UnknownName("campaign", name, known)
-    path = known[name]
-    content = yaml.safe_load(path.read_text())
-    unknown = sorted(set(content) - {"runs", "sweeps"})
-    if unknown or not content.get("sweeps"):
-        raise BadConfig(
-            f"{path.name} holds {', '.join(unknown) or 'no sweeps'}; it takes 'runs' and 'sweeps'"
-        )
+    shared, sweeps = _content(known[name])
     register()
     if GlobalHydra.instance().is_initialized():
         GlobalHydra.instance().clear()
     configs = []
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        for sweep in content["sweeps"].values():
-            merged = _merged([*content.get("runs", []), *sweep, *overrides, f"campaign={name}"])
+        for sweep in sweeps:
+            merged = _merged([*shared, *sweep, *overrides, f"campaign={name}"])
             for one in _expanded(merged):
                 try:
                     configs.append(as_config(compose("config", overrides=[*one, *searchpath(folders)])))
                 except (HydraException, OmegaConfBaseException) as error:
                     raise explained(error, one) from error
     return configs
+
+
+def _content(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The words that all runs of a campaign's file share, and those of each sweep.
+
+    Raises
+    ------
+    BadConfig
+        If it has another form.
+    """
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    example = "runs: [profile=quick]\nsweeps:\n  first: [dataset=diabetes, 'noise.sigma=0.1,0.2']"
+    if not isinstance(content, dict) or not content.get("sweeps") or set(content) - {"runs", "sweeps"}:
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else "no keys"
+        raise BadConfig(
+            f"{path} holds {found or 'no keys'}: it takes 'sweeps', and 'runs' if need be, like this:\n{example}"
+        )
+    shared, sweeps = content.get("runs") or [], content["sweeps"]
+    parts = {"runs": shared, "sweeps": sweeps}
+    if isinstance(sweeps, dict):
+        parts = {"runs": shared, **{f"sweeps.{name}": sweep for name, sweep in sweeps.items()}}
+    for where, words in parts.items():
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise BadConfig(f"{path}: {where} is no list of words, KEY=VALUE each. Like this:\n{example}")
+    return shared, list(sweeps.values()) if isinstance(sweeps, dict) else [sweeps]
 
 
 def _merged(overrides: Sequence[str]) -> list[str]:

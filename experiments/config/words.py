@@ -225,7 +225,8 @@ def _misspelt(key: str, words: Sequence[str]) -> str | None:
                     known |= parameters_of(resolve(str(node["_target_"]), allow))
                 if part in known:
                     return f"{where} leaves {part} at its default: set it with +{key}=VALUE"
-            return f"there is no '{part}' in {where} ({key}). {near(part, known - {'_target_'})}"
+            there = f"in {where} ({key})" if where else "among the settings of a run"
+            return f"there is no '{part}' {there}. {near(part, known - {'_target_'})}"
         node = node[part]
     return None
 

@@ -188,6 +188,15 @@ def test_bad_words(arguments, message, capsys, tmp_path, monkeypatch):
             "space: {a: {lo: 1}}}",
             "space.a is low, high",
         ),
+        ("", "needs exactly the fields"),
+        ("just text", "needs exactly the fields"),
+        (GRID.replace("trials: 3", "trials: three"), "trials is a whole number of at least 1, got 'three'"),
+        (GRID.replace("objective: imp", "objective: imq"), "there is no objective 'imq'. Did you mean imp"),
+        (GRID.replace("objective: imp", "objective: mse"), "there is no objective 'mse'"),
+        (GRID.partition("space")[0] + "space: []", "space has no parameters"),
+        (GRID.replace("nr_threshold: 0.1}", "nr: 0.1}"), "around holds a value for each parameter"),
+        (GRID.replace("{values: [0.1, 0.5]}", "{low: 0.1, high: 0.5}"), "each of these has values"),
+        (GRID.replace("{values: [0.1, 0.5]}", "0.5"), "space.nr_threshold is low, high"),
     ],
 )
 def test_bad_files(tmp_path, text, message):

@@ -1,8 +1,10 @@
 """Campaigns: what they contain, their plan, order, resumption, and answers to bad input. In this process."""
 
 import errno
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -434,6 +436,64 @@ def test_a_campaign_of_ones_own_and_its_members_lie_elsewhere(tmp_path, capsys):
     assert "to do in 8 units" in capsys.readouterr().out
     assert main(arguments) == 0
     assert {c.spec["denoiser"] for c in Store(tmp_path / "mine").cells()} == {"identity", "mypca"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no keys: it takes 'sweeps'"),
+        ("just text", "holds no keys"),
+        ("runs: []", "holds runs: it takes 'sweeps'"),
+        ("sweeps: {a: [dataset=diabetes]}\nextra: 1", "holds sweeps, extra"),
+        ("sweeps: {a: dataset=diabetes}", "sweeps.a is no list of words"),
+        ("sweeps: {a: [{dataset: diabetes}]}", "sweeps.a is no list of words"),
+        ("runs: profile=smoke\nsweeps: {a: [dataset=diabetes]}", "runs is no list of words"),
+        ("sweeps: {a: [datset=diabetes]}", "there is no 'datset' among the settings of a run. Did you mean"),
+        ("sweeps: {a: [dataset=diabetis]}", "diabetis"),
+    ],
+)
+def test_a_campaign_of_ones_own_with_a_mistake_gets_its_answer(tmp_path, capsys, text, message):
+    (tmp_path / "conf" / "campaigns").mkdir(parents=True)
+    (tmp_path / "conf" / "campaigns" / "mine.yaml").write_text(text)
+    assert main(["--config-dir", str(tmp_path / "conf"), "+campaign=mine", f"results_dir={tmp_path}"]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["conf"]
+
+
+class Terminal(io.StringIO):
+    """What a bar takes for a screen that somebody watches."""
+
+    def isatty(self):
+        return True
+
+
+def last_bar(screen):
+    return [line for line in re.split(r"[\r\n]", screen.getvalue()) if "%|" in line][-1]
+
+
+def test_a_bar_ends_full_and_tells_one_time_left(tmp_path, monkeypatch):
+    """Of what fails or has no form for the test part, less is done than could be expected."""
+    monkeypatch.setattr("baselines.pca.PCA.fit", lambda self, *_, **__: 1 / 0)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    words = [*SMALL, "protocol=[deployable]", "denoiser=[identity,pca,isolation_forest]"]
+    assert call(tmp_path, *words) == 1
+    bar = last_bar(sys.stderr)
+    done, total = re.search(r"(\d+)/(\d+) cells", bar).groups()
+    assert done == total == str(len(cells(tmp_path)))
+    assert "100%" in bar
+    middle = [line for line in re.split(r"[\r\n]", sys.stderr.getvalue()) if "running: " in line]
+    assert {line.count(" left") for line in middle} == {1}
+    assert not any("<" in line for line in middle), "tqdm's own time left"
+
+
+def test_the_bar_of_a_run_ends_full(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setattr("baselines.pca.PCA.fit", lambda self, *_, **__: 1 / 0)
+    words = [*SMALL, "protocol=[deployable]", "denoiser=[identity,pca,isolation_forest]"]
+    [config] = configurations("demo", [*words, f"results_dir={tmp_path}"])
+    found = execute(Bench(config, Store(tmp_path / "demo")))
+    assert "100%|" in last_bar(sys.stderr)
+    assert f"{len(found)}/{len(found)} [" in last_bar(sys.stderr)
 
 
 def test_what_older_code_computed_is_listed_with_what_has_changed(tmp_path, monkeypatch, capsys):
