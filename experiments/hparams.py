@@ -23,7 +23,7 @@ from experiments.base import command
 from experiments.base.errors import BadConfig, HarnessError, UnknownName, near
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, as_config, register, threads_fit
-from experiments.config.words import checked, config_folders, explained, searchpath, words_of
+from experiments.config.words import checked, config_folders, explained, searchpath, without_folders
 from experiments.report import slug
 from experiments.report.analysis.measures import MEASURES
 from experiments.store.cell import Cell, key_of
@@ -291,7 +291,7 @@ def _value(plan: dict[str, Any], config: Config) -> float:
 
 def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
     name, trials, overrides, folders = "denograd", None, [], config_folders(arguments)
-    for word in words_of(arguments):
+    for word in command.plain_words(without_folders(arguments)):
         key, _, value = word.lstrip("+").partition("=")
         if key == "hparams_search":
             name = value

@@ -163,3 +163,19 @@ def test_the_workflow_runs_what_the_project_supports():
     called = [step["run"] for step in job["steps"] if "run" in step]
     assert {"make setup", "make lint", "make types"} <= set(called)
     assert any("pytest" in command for command in called)
+
+
+def test_every_fault_has_a_test_that_is_there():
+    text = (ROOT / "docs" / "campaigns.md").read_text()
+    part = text.partition("\n## When something goes wrong\n")[2].partition("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith("| ") and not line.startswith("| what ")]
+    assert len(rows) > 40
+    named = set()
+    for row in rows:
+        last = row.strip("| ").rpartition(" | ")[2]
+        found = re.findall(r"`([\w/]+\.py)::(\w+)`", last)
+        assert found or last.startswith("the same"), row
+        named.update(found)
+    for file, test in sorted(named):
+        source = (ROOT / "tests" / "experiments" / file).read_text()
+        assert re.search(rf"^def {test}\(", source, flags=re.MULTILINE), (file, test)

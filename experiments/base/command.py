@@ -126,6 +126,7 @@ def parse(arguments: Sequence[str], options: type[T]) -> T:
     known, plain = _options(options)
     given: dict[str, Any] = {}
     for key, value in _pairs(arguments, {name for name, (kind, _) in known.items() if kind is bool}):
+        key = key and key.lstrip("+")
         if key is None:
             if plain is None:
                 raise WrongCall(
@@ -139,6 +140,23 @@ def parse(arguments: Sequence[str], options: type[T]) -> T:
         else:
             given[key] = _value(key, value, *known[key])
     return options(**given)
+
+
+def plain_words(arguments: Sequence[str], switches: Collection[str] = ()) -> list[str]:
+    """A command line with ``key=value`` for ``--key value``, and for a switch alone.
+
+    Raises
+    ------
+    WrongCall
+        For an option without its value, or one of a single dash.
+    """
+    words = []
+    for key, value in _pairs(arguments, switches):
+        if key is not None and value is None:
+            name = key.lstrip("-")
+            raise WrongCall(f"'{key}' says nothing by itself: write {name}=VALUE, or see --help")
+        words.append(f"{key}={value}" if key is not None else str(value))
+    return words
 
 
 def described(usage: str, options: type[Any] | None = None) -> str:
@@ -166,7 +184,7 @@ def _options(options: type[Any]) -> tuple[dict[str, tuple[Any, Option]], str | N
     return known, plain
 
 
-def _pairs(arguments: Sequence[str], switches: set[str]) -> Iterator[tuple[str | None, str | None]]:
+def _pairs(arguments: Sequence[str], switches: Collection[str]) -> Iterator[tuple[str | None, str | None]]:
     """Key and value of every word; no key for a plain word, no value where an option lacks its own."""
     rest = list(arguments)
     while rest:
@@ -181,7 +199,7 @@ def _pairs(arguments: Sequence[str], switches: set[str]) -> Iterator[tuple[str |
             else:
                 yield key, value
         elif equals:
-            yield key.lstrip("+"), value
+            yield key, value
         elif word.startswith("-") and len(word) > 1:
             yield word, None
         else:

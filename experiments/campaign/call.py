@@ -10,11 +10,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.base.command import plain_words
 from experiments.base.errors import BadConfig, UnknownName, WrongCall
 from experiments.base.paths import CONF
 from experiments.campaign import runs
 from experiments.campaign.engines.base import ENGINES, EngineConf
-from experiments.config.words import GROUPS, checked, config_folders, parsed, words_of
+from experiments.config.words import GROUPS, checked, config_folders, parsed, without_folders
 
 AXES = ("dataset", "protocol", "denoiser", "regressor", "repetition", "noise", "sigma")
 
@@ -56,13 +57,15 @@ def parse(arguments: Sequence[str]) -> Call:
     only: dict[str, set[str]] = {}
     overrides = []
     folders = config_folders(arguments)
-    for argument in words_of(arguments):
+    for argument in plain_words(without_folders(arguments), {"plan"}):
         key, equals, value = argument.partition("=")
         key = key.lstrip("+")
         if key in ("campaign", "plan", "engine"):
             own[key] = value
         elif key == "workers" or key.startswith("engine."):
             engine[key.removeprefix("engine.")] = value
+        elif key == "only":
+            raise WrongCall(f"'{argument}': write only.AXIS=A,B, of the axes {', '.join(AXES)}")
         elif key.startswith("only."):
             if (axis := key.removeprefix("only.")) not in AXES:
                 raise UnknownName("axis for 'only.'", axis, AXES)
@@ -101,6 +104,11 @@ def engine_of(name: str, options: dict[str, str]) -> EngineConf:
     known = [f.name for f in fields(ENGINES[name])]
     for key in options:
         if key not in known:
+            having = [other for other, conf in ENGINES.items() if key in {f.name for f in fields(conf)}]
+            if having:
+                raise WrongCall(
+                    f"engine={name} has no {key}: that is an option of engine={' or '.join(having)}"
+                )
             raise UnknownName(f"option of engine={name}", key, known)
     node = OmegaConf.structured(ENGINES[name])
     given = OmegaConf.from_dotlist([f"{key}={value}" for key, value in options.items()])

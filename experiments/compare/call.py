@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from experiments.base.command import plain_words
 from experiments.base.errors import WrongCall
 from experiments.campaign.call import engine_of
 from experiments.campaign.engines.base import EngineConf
@@ -47,7 +48,7 @@ def parse(arguments: Sequence[str]) -> Call:
     engine: dict[str, str] = {}
     own, shared = searchpath(folders), list[str]()
     chosen, recompute = "serial", False
-    for word in without_folders(arguments):
+    for word in plain_words(without_folders(arguments), {"recompute"}):
         key, _, value = word.lstrip("+").partition("=")
         if key == "denoiser":
             checked(word, folders)

@@ -119,6 +119,10 @@ def config_folders(arguments: Sequence[str]) -> list[Path]:
         flag, equals, value = word.partition("=")
         if flag in FOLDER_FLAGS:
             given.append(value if equals else after)
+            if not given[-1] or ("=" in given[-1] and not Path(given[-1]).exists()):
+                raise WrongCall(
+                    f"{flag} needs a folder: {flag} PATH{f', got {given[-1]!r}' if given[-1] else ''}"
+                )
         elif flag.lstrip("+") == "hydra.searchpath":
             given += _names(parsed(word).value())
     folders = [Path(each.removeprefix("file://")) for each in given]

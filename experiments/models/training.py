@@ -200,11 +200,7 @@ def _train(
             for rows in _batches(torch.randperm(len(X), generator=order).to(X.device), batch_size):
                 output = module(X.index_select(0, rows))
                 goal = y.index_select(0, rows)
-                if output.shape != goal.shape:
-                    raise ValueError(
-                        f"the network gives {tuple(output.shape)} for targets of shape {tuple(goal.shape)}: "
-                        f"build it with outputs={goal.shape[1]}"
-                    )
+                _check_output(output, goal, type(module).__name__)
                 loss = loss_of(output, goal)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
@@ -277,6 +273,18 @@ def _column(X: Tensor, y: Tensor, where: str) -> Tensor:
             f"{where} has {len(X)} rows of inputs and {len(y)} of targets: need as many, at least one"
         )
     return y[:, None] if y.ndim == 1 else y
+
+
+def _check_output(output: object, goal: Tensor, name: str) -> None:
+    if not isinstance(output, Tensor):
+        raise ValueError(
+            f"{name} returned a {type(output).__name__}: wanted a tensor of shape {tuple(goal.shape)}"
+        )
+    if output.shape != goal.shape:
+        raise ValueError(
+            f"{name} gives {tuple(output.shape)} for targets of shape {tuple(goal.shape)}: build it with "
+            f"outputs={goal.shape[1]}"
+        )
 
 
 def _finite(loss: float, epoch: int, settings: TrainSettings) -> float:

@@ -166,6 +166,8 @@ def test_a_failed_trial_is_no_value(tmp_path, monkeypatch):
         (["hparams_search=denogad"], "Did you mean denograd"),
         (["trials=many"], "trials is a whole number above 0, got 'many'"),
         (["datset=ett"], "Did you mean dataset"),
+        (["--trials", "0"], "trials is a whole number above 0, got '0'"),
+        (["--show"], "'show' says nothing by itself"),
         (["regressor=ridg"], "Did you mean ridge"),
     ],
 )

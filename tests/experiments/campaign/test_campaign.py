@@ -281,6 +281,13 @@ def test_a_claim_dies_with_its_process_and_keeps_its_last_words(tmp_path):
         ("+campaign=papper", "paper"),
         ("engine=locl", "local"),
         ("engine.worker=2", "Did you mean workers"),
+        ("--config-dir", "--config-dir needs a folder"),
+        ("--config-dir=", "--config-dir needs a folder"),
+        ("--plain", "'plain' says nothing by itself"),
+        ("--datset=ett", "Did you mean dataset"),
+        ("-m", "'-m' says nothing by itself"),
+        ("only=ett", "write only.AXIS=A,B"),
+        ("workers=2", "engine=serial has no workers: that is an option of engine=local or slurm"),
         ("engine.workers=two", "workers"),
         ("engine.workers=0", "workers"),
         ("engine.workers=1000", "cores"),
@@ -335,6 +342,13 @@ def test_every_campaign_composes_and_its_components_exist(name):
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "engine").glob("*.yaml")))
 def test_every_engine_file_fits_its_settings(name):
     assert engine_of(name, {}).retries >= 0
+
+
+def test_an_option_may_have_dashes():
+    """What it was once: the plan asked for with ``--plan`` was not heard, and the campaign ran."""
+    call = parse(["--campaign", "demo", "--plan", "--only.sigma", "0.05", "--results-dir=x"])
+    assert (call.campaign, call.plan, call.only) == ("demo", True, {"sigma": {"0.05"}})
+    assert call.overrides == ["results_dir=x"]
 
 
 def test_workers_may_be_given_short():

@@ -223,3 +223,34 @@ class Regressor(RegressorMixin, BaseEstimator):
             "list": [0.0] * n,
         }
         return made.get(self.way, np.full(n, self.mean_))
+
+
+class Network(torch.nn.Module):
+    """A linear backbone; keeps all rules. `way` breaks one."""
+
+    def __init__(self, n_features, outputs, window=None, way="none"):
+        super().__init__()
+        self.linear = torch.nn.Linear(n_features, outputs)
+        self.way = way
+
+    def forward(self, inputs):
+        if self.way == "in place":
+            inputs *= 0.0
+        if self.way == "exit":
+            sys.exit(1)
+        if self.way == "raise":
+            raise RuntimeError("no such luck")
+        if self.way == "globals":
+            torch.set_grad_enabled(True)
+            torch.manual_seed(0)
+            np.random.seed(0)  # noqa: NPY002
+            os.environ["SPOILED"] = "1"
+        found = self.linear(inputs)
+        made = {
+            "shape": found[:, 0],
+            "short": found[:-1],
+            "nan": found * np.nan,
+            "tuple": (found, found),
+            "none": None,
+        }
+        return made.get(self.way, found)

@@ -16,7 +16,7 @@ from experiments.base import metrics
 from experiments.base.errors import HarnessError
 from experiments.base.fence import MethodError, copied, fenced
 from experiments.base.paths import CONF, ROOT
-from experiments.config.schema import RegressorConf, as_config, register
+from experiments.config.schema import BackboneConf, RegressorConf, as_config, register
 from experiments.run.bench import Bench
 from experiments.run.loop import execute
 from experiments.store.files import Store
@@ -163,6 +163,39 @@ def test_regressors_that_misbehave_fail_alone(tmp_path, dataset):
         assert all(REGRESSORS[way] in c.reason for c in found), (way, found[0].reason)
     # Whether it can unlock what it got or fails at that: nobody else sees what it wrote.
     assert len({c.status for c in cells if c.spec.get("regressor") == "unlocked"}) == 1
+
+
+NETWORKS = {
+    "shape": "Network gives (",
+    "short": "Network gives (",
+    "nan": "the loss became nan",
+    "tuple": "Network returned a tuple: wanted a tensor",
+    "none": "Network returned a NoneType",
+    "exit": "tried to end the process",
+    "raise": "no such luck",
+    "in place": "writes into",
+}
+
+
+def test_backbones_that_misbehave_fail_alone(tmp_path):
+    def run(name, *ways):
+        words = ["dataset=diabetes", "protocol=[paper]", "denoiser=[identity,denograd_fixed]", "backbone=mlp"]
+        bench = bench_of(tmp_path / name, *words, "regressor=[ridge]", "profile.backbone_epochs=2")
+        good = bench.config.backbone.pop("mlp")
+        for way in ways:
+            node = {"_target_": "misbehaving.Network", "way": way}
+            bench.config.backbone[way.replace(" ", "_")] = BackboneConf(["tabular"], node, good.training)
+        bench.config.backbone["mlp"] = good  # last, in a process that the others have had
+        return execute(bench)
+
+    alone = {c.key: c.metrics for c in run("alone")}
+    cells = run("beside", *NETWORKS, "globals")
+    assert {c.key: c.metrics for c in cells if c.key in alone} == alone
+    assert "SPOILED" not in os.environ
+    for way, message in NETWORKS.items():
+        [found] = [c for c in cells if c.spec["backbone"] == way.replace(" ", "_") and c.stage == "denoise"]
+        assert found.status == "failed", way
+        assert message in found.reason, (way, found.reason)
 
 
 def test_a_single_column_of_predictions_is_taken_for_its_values(tmp_path):
