@@ -98,12 +98,16 @@ def clocked(run: Callable[[], Any]) -> tuple[float, float]:
 
 
 def contender(name: str, case: str, device: str) -> tuple[Callable[[], Any], int]:
-    """A call that runs some epochs, and their number; `ours-affine` is for models that are (dlinear)."""
+    """A call that runs some epochs, and their number.
+
+    `ours` has a stranger's model, which does not say whether it is affine; that of `ours-affine` says that it is,
+    that of `ours-windows` that it is not.
+    """
     model, X, y, fit = cases(case)
     quick = 10 if name.startswith("ours") else 2
     how = {"max_epochs": quick, "save_gradients": False, "nr_threshold": 1e-6}
     if name.startswith("ours"):
-        model.affine = name == "ours-affine"  # our DLinear says so by itself
+        model.affine = {"ours": None, "ours-affine": True, "ours-windows": False}[name]
         denoiser = DenoGrad(model, nn.MSELoss(), device).fit(X, y, **fit)
         return lambda: denoiser.transform(**how, verbose=False), quick
     if name == "2.0.0":

@@ -15,11 +15,12 @@ import numpy as np
 
 from denograd.data.arrays import Array, near_power_of_two
 from denograd.map.blind_spot import BlindSpot
-from denograd.map.candidates.aggregate import aggregate
+from denograd.map.candidates.aggregate import FITTED, aggregate
 from denograd.map.candidates.density import Support
 from denograd.map.candidates.row_net import RowNet
 from denograd.map.candidates.subspace import WINDOW, Subspace
 from denograd.map.candidates.support import fit_support
+from denograd.map.error_scale import flattery
 
 FEWEST = 40
 """A column with fewer values that have noise is held: too few to learn from."""
@@ -41,6 +42,8 @@ class Posterior:
         Displacement of the fitted rows, in the data's units.
     error_ : (c,) array
         Stein's estimate of the mean squared error that is left.
+    too_few_ : (c,) bool array
+        Columns that are held since fewer than `FEWEST` of their values have noise.
     weights_ : (k, c) array
         Of the candidates, `names_`; all 0 where a column is held.
     """
@@ -67,7 +70,9 @@ class Posterior:
         self._unit = near_power_of_two(blind.scale_)  # densities are computed in float32
         X = blind.observed_
         sigma = np.where(blind.constant_ | blind.outliers_, 0.0, np.broadcast_to(sigma, X.shape))
-        sigma[:, (sigma > 0).sum(0) < FEWEST] = 0.0
+        given, noisy = sigma.copy(), (sigma > 0).sum(0)
+        self.too_few_ = (noisy > 0) & (noisy < FEWEST)
+        sigma[:, self.too_few_] = 0.0
         own = self._fit_supports(X, sigma, advance)
         self._net = RowNet(seed=self.seed, device=blind.device, verbose=self.verbose)
         self._subspace = Subspace()
@@ -87,7 +92,8 @@ class Posterior:
         step = sum(w * s for w, s in zip(self.weights_, steps, strict=True))
         slope = sum(w * s for w, s in zip(self.weights_, slopes, strict=True))
         self.step_ = sigma * step
-        self.error_ = (sigma**2 * (1 + step**2 + 2 * slope)).mean(0).clip(min=0.0)
+        price = FITTED * flattery(len(X)) * (self.weights_ != 0).any(0)
+        self.error_ = (given**2 * (1 + step**2 + 2 * slope) + price * sigma**2).mean(0).clip(min=0.0)
         return self
 
     def step(self, X: Array, prediction: Array, sigma: Array, first: int = 0) -> Array:

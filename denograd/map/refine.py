@@ -25,7 +25,7 @@ from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import LEAST_SHARE, error_scale, noise_bound
 from denograd.map.noise_level import NoiseLevel, by_column, cap, noise_level, per_column
 from denograd.map.objective import Question
-from denograd.map.posterior import Posterior
+from denograd.map.posterior import FEWEST, Posterior
 from denograd.map.segments import check_matrix
 from denograd.map.solve import Solver, answer, count_steps
 
@@ -244,7 +244,10 @@ def _refine_auto(
     return Refined(
         values=X + step,
         sigma=level,
-        evidence=given.evidence,
+        evidence=tuple(
+            f"{evidence}, held: fewer than {FEWEST} values to learn from" if few else evidence
+            for evidence, few in zip(given.evidence, posterior.too_few_, strict=True)
+        ),
         bound=bound,
         residual=residual,
         scale=scale,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
-from denograd.map.error_scale import error_scale
+from denograd.map.error_scale import error_scale, flattery
 from denograd.map.objective import HUBER, Objective, Question
 from denograd.map.segments import predict_rows
 from denograd.models.lbfgs import Minimum, lbfgs
@@ -61,7 +61,7 @@ def stein_error(residual: Array, scale: Array, slope: Array, sigma: Array) -> tu
 
     ``sigma^2 + mean(step^2) + 2 sigma^2 mean(d step / d z_obs)``; the prediction does not see the value, so the
     derivative is the slope of the step in its residual, with the opposite sign, and 0 where the step is clipped.
-    A row without a prediction keeps its noise.
+    A row without a prediction keeps its noise. Where rows are few, what the estimate flatters by is added.
 
     Returns
     -------
@@ -71,7 +71,8 @@ def stein_error(residual: Array, scale: Array, slope: Array, sigma: Array) -> tu
     step = one_step(residual, scale, sigma)
     inside = np.abs(step) < HUBER * sigma**2 / scale
     change = np.where(np.isnan(residual), 0.0, step**2 - 2 * sigma**2 * slope * inside)
-    return sigma**2 + change.mean(0), change.std(0) / len(change) ** 0.5
+    error = sigma**2 * (1 + flattery(len(change))) + change.mean(0)
+    return error, change.std(0) / len(change) ** 0.5
 
 
 def count_steps(rows: int, solver: Solver, max_iter: int) -> int:
@@ -150,6 +151,7 @@ def answer(z_obs: Array, question: Question, solver: Solver, max_iter: int, prog
     gain = risks[0] - risks[1]
     better = moves & (gain.mean(0) > gain.std(0) / len(gain) ** 0.5)
     error = sigma**2 + np.where(better, risks[1].mean(0), np.minimum(risks[0].mean(0), 0.0))
+    error += moves * sigma**2 * flattery(len(judged[0]))
     return Answer(
         np.where(better, found, step),
         closed.residual,

@@ -105,3 +105,34 @@ def test_one_series_of_one_column():
     blind = BlindSpot("series", hidden=0).fit(noisy[:, :1])
     found = refine(blind, noisy[:, :1], 0.2, fitted_rows=len(noisy))
     assert share(found.values, clean[:, :1], noisy[:, :1])[0] < 0.3
+
+
+def few_rows(rows, solver, draws):
+    """Share of the error that is left, and what was expected, over tables of columns that are more or less alone."""
+    left, expected = [], []
+    for draw in range(draws):
+        rng = np.random.default_rng(draw)
+        clean = rng.normal(size=(rows, 2)) @ rng.normal(size=(2, 8))
+        clean += rng.uniform(0, 1.5, size=8) * rng.normal(size=(rows, 8))
+        clean /= clean.std(0)
+        noisy = clean + 0.3 * rng.normal(size=clean.shape)
+        found = refine(BlindSpot(hidden=0).fit(noisy), noisy, 0.3, fitted_rows=rows, solver=solver)
+        left.append(share(found.values, clean, noisy))
+        expected.append(found.error / 0.09)
+    return np.concatenate(left), np.concatenate(expected)
+
+
+@pytest.mark.parametrize(("rows", "room"), [(30, 0.05), (60, 0.015)])
+def test_few_rows_do_not_flatter(rows, room):
+    left, expected = few_rows(rows, "one_step", draws=25)
+    assert left.mean() - expected.mean() < room, "0.086 and 0.038 without the price of the fitted weights"
+    assert (left > 1.02).mean() < 0.12
+    assert left.mean() < 0.98
+
+
+def test_too_few_rows_are_held_and_said():
+    _, noisy = table(30)
+    found = refine(BlindSpot(hidden=0).fit(noisy), noisy, [0.2, 0.2, 0.2, 0.2, 0.0], fitted_rows=30)
+    assert_array_equal(found.values, noisy)
+    assert_allclose(found.error, [0.04, 0.04, 0.04, 0.04, 0.0])
+    assert ["held: fewer than 40 values" in e for e in found.evidence] == [True] * 4 + [False]
