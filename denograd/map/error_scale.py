@@ -24,9 +24,6 @@ from denograd.map.candidates.mixture import (
 LEAST_SHARE = 0.1
 """s^2 is at least this share of the residual's variance, sigma^2 at most the rest of it."""
 
-FEW, PRICE = 200, 4.0
-"""Below so many rows Stein's estimate is raised, by about so many rows' worth of noise: measured at 30 and 60 rows."""
-
 NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a standard normal variable."""
 
@@ -39,14 +36,6 @@ def noise_bound(residual: Array) -> Array:
     """
     rms = np.sqrt(np.nanmean(residual**2, 0))
     return np.minimum(rms, np.nanmedian(np.abs(residual), 0) / NORMAL_MEDIAN)
-
-
-def flattery(rows: int) -> float:
-    """Share of the noise's variance by which Stein's estimate is too low, the mixture's weights being fitted to `rows`.
-
-    It falls with 1 / rows, and is left out from `FEW` rows on, where it is below a fiftieth.
-    """
-    return PRICE * max(1 / rows - 1 / FEW, 0.0)
 
 
 def error_scale(

@@ -17,10 +17,10 @@ from denograd.data.arrays import Array, near_power_of_two
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.candidates.aggregate import FITTED, aggregate
 from denograd.map.candidates.density import Support
+from denograd.map.candidates.mixture import flattery
 from denograd.map.candidates.row_net import RowNet
 from denograd.map.candidates.subspace import WINDOW, Subspace
 from denograd.map.candidates.support import fit_support
-from denograd.map.error_scale import flattery
 
 FEWEST = 40
 """A column with fewer values that have noise is held: too few to learn from."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from denograd.data.arrays import Array
 from denograd.data.progress import Progress
-from denograd.map.error_scale import error_scale, flattery
+from denograd.map.candidates.mixture import flattery
+from denograd.map.error_scale import error_scale
 from denograd.map.objective import HUBER, Objective, Question
 from denograd.map.segments import predict_rows
 from denograd.models.lbfgs import Minimum, lbfgs

@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from denograd.data.arrays import Array
-from denograd.map.error_scale import flattery
+from denograd.map.candidates.mixture import flattery
 
 FITTED = 2.0
 """How much more the candidates together flatter than a mixture alone does, measured at 60 and 120 rows."""
