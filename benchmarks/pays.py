@@ -27,7 +27,7 @@ import torch
 import yaml
 from tqdm import tqdm
 
-from benchmarks.tables import append, markdown, put, read
+from benchmarks.tables import append, markdown, put, read, shown
 from experiments.base.paths import CONF
 from experiments.base.seeds import seed_of
 from experiments.data.noise import Gaussian
@@ -145,7 +145,7 @@ def cells_table(frame: pd.DataFrame, kind: str, regressors: tuple[str, ...]) -> 
         for target in ("chosen", "smoothed", "bound"):
             means = [by[name][target].mean() for name in regressors if name in by and name in MEAN_OF[kind]]
             if target != "smoothed" or series:
-                row.append(f"{np.mean(means):.1f}" if means else "-")
+                row.append(shown(np.mean(means) if means else None, 1))
         rows.append(row)
     head = ["data", "sigma", *(REGRESSORS[name] for name in regressors), "mean"]
     return markdown([*head, *(["smoothed"] if series else []), "clean target"], rows)
