@@ -52,11 +52,12 @@ report: $(STAMP)
 	$(BIN)/python -m experiments.report campaign=$(CAMPAIGN) $(if $(filter uncapped,$(CAMPAIGN)),readme=true)
 
 # The site mirrors the checkout, so that every link in it holds there too.
-PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE docs examples benchmarks datasets/README.md results/first
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE docs examples benchmarks datasets/README.md \
+	results/first results/uncapped
 docs: $(VENV)/.with-docs
 	rm -rf build/docs && mkdir -p build/docs/datasets build/docs/results
 	for page in $(PAGES); do ln -s "$(CURDIR)/$$page" build/docs/$$page || exit 1; done
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(STAMP) oracle
 	$(BIN)/python -m benchmarks

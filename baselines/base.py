@@ -23,7 +23,15 @@ LARGEST = 1e150
 
 
 class Backbone(Protocol):
-    """A trained network of the harness, by which a denoiser is driven."""
+    """A trained network of the harness, by which a denoiser is driven.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> backbone = SimpleNamespace(module=None, valid_mse=np.array([0.1]), predict=lambda rows: rows[:, :1])
+    >>> backbone.predict(np.ones((2, 3))).shape  # whatever has these three is one
+    (2, 1)
+    """
 
     @property
     def module(self) -> Any:
@@ -62,6 +70,12 @@ class Problem:
         series ``"all"`` channels. None outside the harness.
     train_rows : (m,) int array or None
         Positions, among the rows handed to ``fit``, of the training part; None means all of them.
+
+    Examples
+    --------
+    >>> problem = Problem(kind="series", sigma=0.1)
+    >>> problem.window, problem.levels is None
+    (24, True)
     """
 
     kind: Kind = "tabular"
@@ -80,7 +94,16 @@ class Problem:
 
 
 class NotApplicable(ValueError):
-    """These data lack what the denoiser needs, as it turns out only on the way: a result, not a failure."""
+    """These data lack what the denoiser needs, as it turns out only on the way: a result, not a failure.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise NotApplicable("fewer rows than columns")
+    ... except NotApplicable as error:
+    ...     print(f"skipped: {error}")
+    skipped: fewer rows than columns
+    """
 
 
 @dataclass(frozen=True)
@@ -96,6 +119,12 @@ class Denoised:
     info : dict
         Facts worth reporting (columns left alone, epochs run, ...). ``info["score"]``, if present, is an
         ``(n,)`` array, the higher the more suspect the row; otherwise the displacement serves as the score.
+
+    Examples
+    --------
+    >>> denoised = Denoised(X=np.zeros((2, 3)), info={"clipped": 0.1})
+    >>> denoised.y is None, denoised.info["clipped"]
+    (True, 0.1)
     """
 
     X: Array
@@ -113,6 +142,15 @@ class Denoiser(Protocol):
 
     A denoiser of this project also has a ``revision``, 1 at first: raised whenever its results change, it tells
     stored results of older code from new ones. A subclass that changes sets its own.
+
+    Examples
+    --------
+    >>> from baselines.pca import PCA
+    >>> X = np.random.default_rng(0).normal(size=(50, 1)) @ np.ones((1, 4))
+    >>> isinstance(PCA(), Denoiser), PCA().skip(Problem())
+    (True, None)
+    >>> bool(np.allclose(PCA().fit(X).denoise(X).X, X))
+    True
     """
 
     features_only: bool
@@ -149,6 +187,12 @@ def stack(X: Array, y: Array | None) -> Array:
     ValueError
         If `X` is not two-dimensional, the lengths differ, a value is NaN, infinite or masked, or all are of a size
         whose squares cannot be computed with.
+
+    Examples
+    --------
+    >>> stack(np.zeros((2, 2)), np.ones(2))
+    array([[0., 0., 1.],
+           [0., 0., 1.]])
     """
     X = np.asarray(with_gaps(X))
     if X.ndim != 2:
@@ -178,20 +222,72 @@ def stack(X: Array, y: Array | None) -> Array:
 
 
 def unstack(frame: Array, y: Array | None, info: dict[str, Any] | None = None) -> Denoised:
-    """Undo `stack`: the last column is the target if one was handed over."""
+    """Undo `stack`: the last column is the target if one was handed over.
+
+    Parameters
+    ----------
+    frame : (n, d) or (n, d + 1) array
+    y : (n,) array or None
+        What was handed to `stack`; only whether it is there counts.
+    info : dict, optional
+
+    Returns
+    -------
+    denoised : Denoised
+
+    Examples
+    --------
+    >>> unstack(np.array([[0.0, 0.0, 1.0]]), np.ones(1)).y
+    array([1.])
+    """
     if y is None:
         return Denoised(frame, None, info or {})
     return Denoised(np.ascontiguousarray(frame[:, :-1]), frame[:, -1].copy(), info or {})
 
 
 def is_target(kind: Kind, columns: int, has_target: bool) -> NDArray[np.bool_]:
-    """Which column of a frame is the target: channel 0 of a series, the last one of a table if it is there."""
+    """Which column of a frame is the target: channel 0 of a series, the last one of a table if it is there.
+
+    Parameters
+    ----------
+    kind : {"tabular", "series"}
+    columns : int
+    has_target : bool
+        Whether the frame of a table has it.
+
+    Returns
+    -------
+    is_target : (columns,) bool array
+
+    Examples
+    --------
+    >>> is_target("series", 3, has_target=True)
+    array([ True, False, False])
+    """
     place = 0 if kind == "series" else columns - 1 if has_target else columns
     return np.arange(columns) == place
 
 
 def levels_of(problem: Problem, columns: int, has_target: bool) -> Array:
-    """Noise level of every column of a frame, 0 where there is none or none is known; shape (columns,)."""
+    """Noise level of every column of a frame, 0 where there is none or none is known.
+
+    Parameters
+    ----------
+    problem : Problem
+    columns : int
+        Columns of the frame, the target included.
+    has_target : bool
+
+    Returns
+    -------
+    levels : (columns,) array
+        In standard deviations of a column.
+
+    Examples
+    --------
+    >>> levels_of(Problem(sigma=0.1, sigma_target=0.0), columns=3, has_target=True)
+    array([0.1, 0.1, 0. ])
+    """
     if problem.levels is not None:
         return np.array(problem.levels[:columns], dtype=float)
     level = np.full(columns, float(problem.sigma or 0.0))

@@ -37,12 +37,12 @@ class DenoGrad:
         table, the first step of a window. So time features that stand apart are given by
         ``lambda model, x, first: model(x, hours[first[:, None] + steps])`` with ``steps = torch.arange(window)``.
 
+    Notes
+    -----
     The model, as asked through `forward`, is a function of each sample alone: it maps ``(B, d)`` rows, or
     ``(B, W, C)`` windows (`layout`), to ``(B,)`` or ``(B, k)`` predictions and lets gradients through. This is
     tried before every run.
 
-    Notes
-    -----
     A model that is affine in its windows (a linear forecaster) is refined by one convolution per epoch instead of one
     pass per window, where `save_gradients` is off. Whether it is so is tried, unless its attribute ``affine`` says.
 

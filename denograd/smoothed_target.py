@@ -21,6 +21,11 @@ class SmoothedTarget(NamedTuple):
     r2 : float
         Cross-fitted coefficient of determination over the rows before `valid_from`: what the other values tell
         of the target. Near 0 they tell nothing, and `values` is little more than the target's mean.
+
+    Examples
+    --------
+    >>> SmoothedTarget(values=[0.1, 0.2], r2=0.9).r2
+    0.9
     """
 
     values: Any

@@ -67,8 +67,22 @@ class Study:
 
     Examples
     --------
-    >>> study = Study(data=frame, target="price", denoisers=["pca"], regressors=["ridge"])  # doctest: +SKIP
-    >>> study.run()  # doctest: +SKIP
+    >>> import tempfile
+    >>> frame = pd.DataFrame({"a": range(60), "b": [i % 7 for i in range(60)], "y": [i % 5 for i in range(60)]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     study = Study(
+    ...         data=frame,
+    ...         target="y",
+    ...         denoisers=["pca"],
+    ...         regressors=["ridge"],
+    ...         noise=0.1,
+    ...         profile="smoke",
+    ...         results_dir=folder,
+    ...         progress=False,
+    ...     )
+    ...     table = study.run()
+    >>> bool((table.loc[table["method"] == "Identity", "Imp %"] == 0).all())
+    True
     """
 
     def __init__(

@@ -50,6 +50,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "experiments.report": ("experiments.base", "experiments.store"),
     "experiments.run": BELOW_RUN,
     "experiments.campaign": BELOW_CAMPAIGN,
+    "experiments.leaderboard": ("experiments.report", "experiments.base", "experiments.store"),
     "experiments.compare": ("experiments.campaign", *BELOW_CAMPAIGN),
     "experiments.study": BELOW_CAMPAIGN,
     "experiments.hparams": BELOW_CAMPAIGN,

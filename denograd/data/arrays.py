@@ -12,7 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+"""Array of floating-point numbers, of any shape; what it holds says each docstring."""
+
 Kind = Literal["tabular", "series"]
+"""``"tabular"``: rows are samples in any order; ``"series"``: rows are time steps in their order."""
+
 Wrap = Callable[[Array], Any]
 
 
@@ -39,6 +43,16 @@ def is_column(data: object) -> bool:
 
 def with_gaps(data: Any) -> Any:
     """Make NaN of what a masked array masks, as a plain array; anything else is given back as it is.
+
+    Parameters
+    ----------
+    data : any
+        Of any shape.
+
+    Returns
+    -------
+    data : any
+        Of the same shape; whole numbers with gaps become float64.
 
     Examples
     --------

@@ -33,6 +33,22 @@ def noise_bound(residual: Array) -> Array:
 
     The residual is the noise plus something independent of it, which can only widen it: the noise exceeds
     neither the residual's root mean square nor, if normal, its median absolute value over 0.6745.
+
+    Parameters
+    ----------
+    residual : (n, k) array
+        Blind-spot prediction minus what was observed; NaN where there is no prediction.
+
+    Returns
+    -------
+    bound : (k,) array
+        In the data's units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise_bound(np.array([[3.0, -0.5], [-3.0, 0.5]]))
+    array([3. , 0.5])
     """
     rms = np.sqrt(np.nanmean(residual**2, 0))
     return np.minimum(rms, np.nanmedian(np.abs(residual), 0) / NORMAL_MEDIAN)

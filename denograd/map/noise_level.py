@@ -44,6 +44,17 @@ class NoiseLevelMissing(ValueError):
     ----------
     bound : dict
         What the noise cannot exceed, per column that the backbone predicts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from denograd import denoise
+    >>> noisy = np.sin(np.linspace(0, 30, 600)) + 0.2 * np.random.default_rng(0).normal(size=600)
+    >>> try:
+    ...     denoise(noisy, kind="series")
+    ... except NoiseLevelMissing as error:
+    ...     print(f"at most {max(error.bound.values()):.1f}")
+    at most 0.2
     """
 
     def __init__(self, message: str, bound: dict[Any, float] | None = None):

@@ -60,6 +60,15 @@ class Refined:
         Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
     outliers : (n, c) bool array
         Values so far out that they are no measurement, a sentinel say: they were left as they are, and told nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from denograd import BlindSpot, refine
+    >>> noisy = np.sin(np.linspace(0, 30, 600))[:, None] + 0.2 * np.random.default_rng(0).normal(size=(600, 1))
+    >>> found = refine(BlindSpot("series").fit(noisy), noisy, 0.2)
+    >>> bool(found.error[0] < found.sigma[0] ** 2 < 1.5 * found.bound[0] ** 2)
+    True
     """
 
     values: Array

@@ -23,7 +23,8 @@ from denograd.map.segments import predict_rows
 from denograd.models.lbfgs import Minimum, lbfgs
 
 Solver = Literal["auto", "lbfgs", "one_step"]
-"""`answer` knows the last two; for the first see `denograd.map.posterior`."""
+"""How the rule `map` is solved: ``"auto"`` by the posterior mean (`denograd.map.posterior`), ``"lbfgs"`` over all values
+at once, ``"one_step"`` in closed form."""
 
 NUDGE = 0.1
 """Size, in noise levels, of the random change of the data that shows how a solver answers to them."""
@@ -52,7 +53,31 @@ class Answer:
 
 
 def one_step(residual: Array, scale: Array, sigma: Array) -> Array:
-    """Displacement of the closed form: ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``."""
+    """Displacement of the closed form: ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``.
+
+    Parameters
+    ----------
+    residual : (n, k) array
+        r, the prediction minus what was observed, in the data's units.
+    scale : (n, k) array
+        s, standard deviation of the prediction's own error.
+    sigma : (k,) or (n, k) array
+        Noise level.
+
+    Returns
+    -------
+    step : (n, k) array
+
+    Notes
+    -----
+    The minimiser of Huber's loss (Huber 1964) of the residual plus the squared displacement in noise levels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one_step(np.array([1.0]), np.array([1.0]), np.array([1.0]))  # equally sure: half of the way
+    array([0.5])
+    """
     limit = HUBER * sigma**2 / scale
     return np.clip(sigma**2 / (scale**2 + sigma**2) * residual, -limit, limit)
 

@@ -25,10 +25,23 @@ HALF = (torch.float16, torch.bfloat16)
 def choose_device(device: torch.device | str | int | None) -> torch.device:
     """Resolve `device`; None means CUDA where there is one.
 
+    Parameters
+    ----------
+    device : torch.device, str, int or None
+
+    Returns
+    -------
+    device : torch.device
+
     Raises
     ------
     ValueError
         If the device does not exist on this machine.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
     """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

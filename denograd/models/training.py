@@ -28,6 +28,11 @@ class Trained:
         That were run.
     error : float
         Of the best epoch, whose weights the model has.
+
+    Examples
+    --------
+    >>> Trained(epochs=12, error=0.25).epochs
+    12
     """
 
     epochs: int
@@ -101,7 +106,25 @@ def train_best(
 
 
 def split_rows(order: Tensor, size: int) -> list[Tensor]:
-    """Cut row numbers into batches; a single row left over joins the one before: batch norm needs two."""
+    """Cut row numbers into batches; a single row left over joins the one before: batch norm needs two.
+
+    Parameters
+    ----------
+    order : (n,) tensor
+        Row numbers, shuffled.
+    size : int
+        Rows of a batch.
+
+    Returns
+    -------
+    batches : list of (size,) tensors
+
+    Examples
+    --------
+    >>> import torch
+    >>> [part.tolist() for part in split_rows(torch.arange(5), 2)]
+    [[0, 1], [2, 3, 4]]
+    """
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]

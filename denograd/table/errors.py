@@ -16,6 +16,15 @@ class TableError(ValueError):
         One word for what is wrong, the same in every release: ``missing``, ``directory``, ``permission``, ``empty``,
         ``binary``, ``format``, ``damaged``, ``nul``, ``encoding``, ``too_large``, ``bomb``, ``too_wide``, ``ragged``,
         ``quotes``, ``duplicates``, ``two_date_formats``, ``no_numbers``, ``no_rows``, ``option``, ``package``.
+
+    Examples
+    --------
+    >>> from denograd.table import read_table
+    >>> try:
+    ...     read_table("none.csv")
+    ... except TableError as error:
+    ...     print(error.problem)
+    missing
     """
 
     def __init__(self, path: Path, problem: str, message: str):
@@ -36,6 +45,11 @@ class Note:
         A sentence for people.
     column : str or None
         Where it concerns one column.
+
+    Examples
+    --------
+    >>> print(Note("decimal", "a comma is the decimal sign", column="price"))
+    column 'price': a comma is the decimal sign
     """
 
     what: str

@@ -49,6 +49,17 @@ class TableFile:
         Of a text: separator, decimal sign, where the data begin.
     dates : dict
         Format (as of ``strftime``) of every column of dates in a text; ``epoch:s`` for seconds since 1970.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from denograd.table import read_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "prices.csv"
+    ...     _ = path.write_text("day;price\\n01.02.2024;1,5\\n02.02.2024;1,75\\n03.02.2024;1,25\\n")
+    ...     table = read_table(path)
+    >>> table.time, table.frame["price"].tolist()
+    ('day', [1.5, 1.75, 1.25])
     """
 
     path: Path

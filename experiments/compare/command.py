@@ -32,7 +32,8 @@ Examples
 
 Groups: denoiser; the rest is laid down by `conf/campaigns/core.yaml`.
 
-Results: cells in results_dir/core, the page results_dir/core/compare_NAME.html (and .md).
+Results: cells in results_dir/core, the page results_dir/core/compare_NAME.html (and .md), and the method in
+results_dir/leaderboard.html.
 """
 
 

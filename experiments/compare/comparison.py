@@ -20,6 +20,7 @@ from experiments.config.schema import Config
 from experiments.report import Results, Table, results_of, terminal
 from experiments.report.forms.document import Section, markdown
 from experiments.report.forms.page import page
+from experiments.report.leaderboard import write_leaderboard
 from experiments.report.sections.standing import place, sections_of, standing
 from experiments.run.bench import Bench
 from experiments.run.command import CellsFailed, listed
@@ -136,4 +137,5 @@ def _show(everything: Results, call: Call, folder: Path, *, stale: bool, columns
     sections = [head, *sections_of(everything)]
     write_atomically(path, page(title, sections, folder).encode())
     write_atomically(path.with_suffix(".md"), markdown(title, sections).encode())
-    print(f"\nNext: open {shlex.quote(str(path))}")
+    board = write_leaderboard(folder.parent)
+    print(f"\nNext: open {shlex.quote(str(path))}, or {shlex.quote(str(board))}, where ranks can be filtered")

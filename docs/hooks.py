@@ -1,0 +1,86 @@
+"""What the site computes when it is built: the published figures beside ours, the leaderboard, the gallery.
+
+A page says where by a comment, ``<!-- build: NAME -->``; on a code host, which builds nothing, it shows nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+MARK = re.compile(r"<!-- build: (\w+) -->")
+
+
+class UnknownPart(Exception):
+    """A page names a part that nothing here makes."""
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Set in the parts that are Markdown; in a report, say that ``[R]`` is no link."""
+    if page.file.src_uri.startswith("results/"):
+        return re.sub(r"(?<=[\w ])\[([A-Z])\]", r"\\[\1\\]", markdown)
+    unknown = [name for name in MARK.findall(markdown) if name not in (*IN_MARKDOWN, *IN_HTML)]
+    if unknown:
+        there = ", ".join([*IN_MARKDOWN, *IN_HTML])
+        raise UnknownPart(f"{page.file.src_uri}: nothing makes {', '.join(unknown)}; there are {there}")
+    return MARK.sub(lambda mark: IN_MARKDOWN[mark[1]]() if mark[1] in IN_MARKDOWN else mark[0], markdown)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Set in the parts that are HTML, when the search has read the page."""
+    return MARK.sub(lambda mark: IN_HTML[mark[1]](), output)
+
+
+# ---------------------------------------------------------------------------------- the published figures
+
+
+def figures() -> str:
+    """Each published figure with ours, its verdict, the settings and the command, from the campaign's own table."""
+    entries = yaml.safe_load((ROOT / "results/published.yaml").read_text(encoding="utf-8"))["figures"]
+    known = {entry["what"]: entry for entry in entries}
+    with (ROOT / "results/uncapped/tables/paper_versus_ours.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = []
+    for row in rows:
+        parts += [
+            f"### {row['figure']}\n",
+            f"**{row['verdict']}**: published {row['published']}, ours {row['ours']} "
+            f"(difference {row['difference']}).\n",
+            f"- Why: {row['why']}.",
+            f"- Settings: {row['settings']}.",
+            f"- Largest part of the mean: {row['largest part of the mean']}.",
+            f"\n```sh\n{command_of(known[row['figure']])}\npython -m experiments.report campaign=uncapped\n```\n",
+        ]
+    return "\n".join(line for line in parts if not line.endswith(": –."))
+
+
+def command_of(entry: dict[str, Any]) -> str:
+    """What computes the cells behind a published figure."""
+    words = [f"only.sigma={entry['sigma']:g}"]
+    if entry["kind"] != "rank":  # a rank needs all methods; an improvement is over `identity`
+        words.append(f"only.denoiser=identity,{entry['method']}")
+    if "dataset" in entry:
+        words.append(f"only.dataset={entry['dataset']}")
+    return " ".join(["python -m experiments.campaign +campaign=uncapped", *words])
+
+
+# ----------------------------------------------------------------------------------------- the leaderboard
+
+CAMPAIGNS = ("uncapped", "first", "core")
+
+
+def leaderboard() -> str:
+    """The leaderboard of the campaigns whose cells are in the checkout, with links to their reports."""
+    from experiments.report.forms.leaderboard import fragment
+    from experiments.report.leaderboard import ranked
+
+    return fragment(ranked(ROOT / "results", CAMPAIGNS, link="../../results/{}/report.html"))
+
+
+IN_MARKDOWN = {"figures": figures}
+IN_HTML = {"leaderboard": leaderboard}

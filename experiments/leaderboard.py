@@ -1,0 +1,55 @@
+"""``python -m experiments.leaderboard``: where every method stands, in a page with choices, from stored cells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from experiments.base import command
+from experiments.base.command import Option
+from experiments.base.errors import plain_name
+
+HELP = """Where every method stands: by campaign, protocol, noise level, metric, regressors and kind of data.
+
+Usage
+  python -m experiments.leaderboard [campaign=NAME,NAME] [results_dir=results]
+
+Result
+  results_dir/leaderboard.html    one page that needs nothing else; a report beside it is linked
+
+Examples
+  python -m experiments.leaderboard
+  python -m experiments.leaderboard campaign=uncapped,core
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    campaign: Annotated[str, Option("folders under results_dir; by default all")] = ""
+    results_dir: Annotated[Path, Option("where campaigns are kept")] = Path("results")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the leaderboard that the command line names; the exit codes are those of `command.run`."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if command.asks_for_help(arguments):
+        print(command.described(HELP, Options))
+        return command.DONE
+    return command.run(lambda: _main(command.parse(arguments, Options)))
+
+
+def _main(options: Options) -> None:
+    from experiments.report.leaderboard import write_leaderboard
+
+    names = [name.strip() for name in options.campaign.strip("[]").split(",") if name.strip()]
+    for name in names:
+        plain_name("campaign", name)
+    path = write_leaderboard(options.results_dir, names, say=lambda text: print(text, file=sys.stderr, flush=True))
+    print(f"Next: open {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
