@@ -77,9 +77,9 @@ CAMPAIGNS = ("uncapped", "first", "core")
 def leaderboard() -> str:
     """The leaderboard of the campaigns whose cells are in the checkout, with links to their reports."""
     from experiments.report.forms.leaderboard import fragment
-    from experiments.report.leaderboard import ranked
+    from experiments.report.leaderboard import described
 
-    return fragment(ranked(ROOT / "results", CAMPAIGNS, link="../../results/{}/report.html"))
+    return fragment(described(ROOT / "results", CAMPAIGNS, link="../../results/{}/report.html"))
 
 
 IN_MARKDOWN = {"figures": figures}

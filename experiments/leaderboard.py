@@ -12,17 +12,18 @@ from experiments.base import command
 from experiments.base.command import Option
 from experiments.base.errors import plain_name
 
-HELP = """Where every method stands: by campaign, protocol, noise level, metric, regressors and kind of data.
+HELP = """Rank every method by protocol, noise level, metric, regressors, kind of data.
 
 Usage
   python -m experiments.leaderboard [campaign=NAME,NAME] [results_dir=results]
 
-Result
-  results_dir/leaderboard.html    one page that needs nothing else; a report beside it is linked
+Results
+  results_dir/leaderboard.html  one page that needs nothing else; links reports
 
 Examples
   python -m experiments.leaderboard
   python -m experiments.leaderboard campaign=uncapped,core
+  python -m experiments.leaderboard results_dir=/data/results
 """
 
 
@@ -47,7 +48,9 @@ def _main(options: Options) -> None:
     names = [name.strip() for name in options.campaign.strip("[]").split(",") if name.strip()]
     for name in names:
         plain_name("campaign", name)
-    path = write_leaderboard(options.results_dir, names, say=lambda text: print(text, file=sys.stderr, flush=True))
+    path = write_leaderboard(
+        options.results_dir, names, say=lambda text: print(text, file=sys.stderr, flush=True)
+    )
     print(f"Next: open {path}")
 
 

@@ -81,8 +81,8 @@ class Study:
     ...         progress=False,
     ...     )
     ...     table = study.run()
-    >>> bool((table.loc[table["method"] == "Identity", "Imp %"] == 0).all())
-    True
+    >>> table.loc[("deployable", "Identity"), "Imp % ridge"]
+    np.float64(0.0)
     """
 
     def __init__(

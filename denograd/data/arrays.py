@@ -23,6 +23,16 @@ Wrap = Callable[[Array], Any]
 def near_power_of_two(size: Any) -> Any:
     """Give the powers of two nearest to positive sizes: a unit that brings values near 1 and changes no digit of them.
 
+    Parameters
+    ----------
+    size : float or array
+        Above 0.
+
+    Returns
+    -------
+    unit : float or array
+        Of the same shape.
+
     Examples
     --------
     >>> float(near_power_of_two(3e-30)) == 2.0**-98

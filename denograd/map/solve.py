@@ -23,8 +23,8 @@ from denograd.map.segments import predict_rows
 from denograd.models.lbfgs import Minimum, lbfgs
 
 Solver = Literal["auto", "lbfgs", "one_step"]
-"""How the rule `map` is solved: ``"auto"`` by the posterior mean (`denograd.map.posterior`), ``"lbfgs"`` over all values
-at once, ``"one_step"`` in closed form."""
+"""How the rule `map` is solved: ``"auto"`` by the posterior mean (`denograd.map.posterior`), ``"lbfgs"`` over all
+values at once, ``"one_step"`` in closed form."""
 
 NUDGE = 0.1
 """Size, in noise levels, of the random change of the data that shows how a solver answers to them."""

@@ -70,6 +70,7 @@ def test_a_method_of_ones_own_is_ranked_without_computing_the_others(small, caps
     assert page.count("<table") >= 6
     assert "Moving average" in page
     assert (small / "compare_median_clip.md").is_file()
+    assert '"median_clip"' in (small.parent / "leaderboard.html").read_text()
     assert main(MINE) == 0
     assert "median_clip: 0 cells to do" in capsys.readouterr().out
 

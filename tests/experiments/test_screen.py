@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "experiments.compare.command",
     "fetch": "experiments.fetch",
     "hparams": "experiments.hparams",
+    "leaderboard": "experiments.leaderboard",
     "list": "experiments.list",
     "report": "experiments.report.command",
     "run": "experiments.run.command",
