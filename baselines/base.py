@@ -6,6 +6,7 @@ channel 0 is the target; a *table* is a feature matrix ``(n, d)`` and, apart fro
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, runtime_checkable
@@ -143,6 +144,9 @@ class Denoiser(Protocol):
     A denoiser of this project also has a ``revision``, 1 at first: raised whenever its results change, it tells
     stored results of older code from new ones. A subclass that changes sets its own.
 
+    A class needs not derive from this one. One that does inherits `skip`, and cannot be made without `fit` and
+    `denoise`.
+
     Examples
     --------
     >>> from baselines.pca import PCA
@@ -158,13 +162,15 @@ class Denoiser(Protocol):
     sequential: bool
 
     def skip(self, problem: Problem) -> str | None:
-        """Say why this denoiser cannot run on `problem`, or None if it can."""
-        ...
+        """Say why this denoiser cannot run on `problem`, or None if it can: by default it can on every one."""
+        return None
 
+    @abstractmethod
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = ...) -> Self:
         """Learn from the rows of `X` (and `y`); return self."""
         ...
 
+    @abstractmethod
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:
         """Refine `X` (and `y`); the inputs stay as they are."""
         ...

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.command import Option
 from experiments.base.errors import SettingInvalid, UnknownName
 from experiments.base.seeds import seed_of
@@ -33,7 +33,7 @@ Examples
   python -m experiments.agra seeds=5 tuning_seeds=1 jobs=2
   python -m experiments.agra tuned=results/agra/hyperparameters.json out=results/agra_again
 
-Results: runs.csv and hyperparameters.json in the folder `out`, the table on screen.
+Results: runs.csv, table.md and hyperparameters.json in the folder `out`, the table also on screen.
 """
 
 SETTINGS = [(kind, share) for kind in ("uniform", "class-dependent") for share in (0.2, 0.4)]
@@ -54,6 +54,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "F1, weighted": {"comparison": "f1", "weighted": True},
     "F1, other class": {"comparison": "f1", "other": -1},
 }
+HEADER = (
+    *("labels flipped", "method", "accuracy", "gain", "macro F1", "gain"),
+    *("flipped dropped", "others dropped"),
+)
 
 
 @dataclass(frozen=True)
@@ -230,9 +234,12 @@ def _main(options: Options) -> None:
     table = pd.DataFrame(rows)
     table.to_csv(options.out / "runs.csv", index=False)
     (options.out / "hyperparameters.json").write_text(json.dumps(chosen, indent=1) + "\n")
-    print(markdown(table))
-    print(f"\nNext: look at every run in {options.out / 'runs.csv'}, or skip the search from now on with")
-    print(f"  python -m experiments.agra tuned={options.out / 'hyperparameters.json'}")
+    shown = list(rows_of(table))
+    (options.out / "table.md").write_text(markdown(shown), encoding="utf-8")
+    print(*on_screen(shown), "", sep="\n")
+    print(screen.fitted(f"Every run, the table and what the search chose are in {options.out}"))
+    again = f"tuned={options.out / 'hyperparameters.json'}"
+    print(screen.next_command("python", "-m", "experiments.agra", again, "seeds=100"))
 
 
 def _announce(options: Options, tuned: dict[str, Any]) -> None:
@@ -251,24 +258,36 @@ def _announce(options: Options, tuned: dict[str, Any]) -> None:
     print(f"they take at most about {seconds / 60:,.0f} minutes", file=sys.stderr, flush=True)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Means over the seeds as a Markdown table; gains over plain training are paired by seed, ± standard error."""
-    lines = [
-        "| labels flipped | method | accuracy | gain | macro F1 | gain | flipped dropped | others dropped |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def rows_of(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """A row per setting and method, see `HEADER`: means over the seeds; gains are paired by seed, ± standard error."""
     plain = table[table.method == "plain"].set_index(["setting", "seed"])
     for (setting, method), runs in table.groupby(["setting", "method"], sort=False):
         runs = runs.set_index(["setting", "seed"])
-        cells = [str(setting), str(method)]
+        cells = []
         for measure in ("accuracy", "macro_f1"):
             gain = runs[measure] - plain.loc[runs.index, measure]
-            cells += [f"{runs[measure].mean():.3f}", f"{gain.mean():+.3f} ± {gain.sem():.3f}"]
-        cells += [f"{runs[part].mean():.0%}" for part in ("flipped_dropped", "clean_dropped")]
-        if method == "plain":
-            cells[3] = cells[5] = cells[6] = cells[7] = "-"
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+            paired = "-" if method == "plain" else f"{gain.mean():+.3f} ± {gain.sem():.3f}"
+            cells += [f"{runs[measure].mean():.3f}", paired]
+        for part in ("flipped_dropped", "clean_dropped"):
+            cells.append("-" if method == "plain" else f"{runs[part].mean():.0%}")
+        yield str(setting), str(method), *cells
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The table for a document."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (HEADER, ["---"] * len(HEADER), *rows)) + "\n"
+
+
+def on_screen(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The table for a terminal, a part per setting."""
+    yield from screen.wrapped(
+        "Means over the seeds; gain: over plain training, paired by seed, ± standard error; dropped: of the flipped "
+        "labels / of the others."
+    )
+    for setting, group in itertools.groupby(rows, key=lambda row: row[0]):
+        yield from ("", f"Labels flipped: {setting}")
+        parts = [(*row[1:6], " / ".join(dict.fromkeys(row[6:]))) for row in group]
+        yield from screen.table((*HEADER[1:6], "dropped"), parts)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from tqdm import tqdm
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.command import Option, Words
 from experiments.base.errors import DatasetCorrupt, FetchFailed, UnknownName, WrongCall
 from experiments.data import sources
@@ -70,12 +70,13 @@ def _main(options: Options) -> int:
     bad = verify(wanted, options.data_dir) if options.verify else fetch(wanted, folder)
     if bad:
         listed = ", ".join(bad)
-        print(f"{len(bad)} of {len(wanted)} files are not there or not right: {listed}", file=sys.stderr)
+        missing = f"{len(bad)} of {len(wanted)} files are not there or not right: {listed}"
+        print(screen.fitted(missing, sys.stderr), file=sys.stderr)
     elif not wanted:
         print("Nothing to fetch: these data come with a package or are computed.")
     if not bad:
         name = next(iter(set(options.names) - {"all"}), "ett")
-        print(f"Next: python -m experiments.run +dataset={name} profile=quick")
+        print(screen.next_command("python", "-m", "experiments.run", f"+dataset={name}", "profile=quick"))
     return command.FAILED if bad else command.DONE
 
 
@@ -100,7 +101,7 @@ def verify(wanted: list[Source], data_dir: Path | None = None) -> list[str]:
     for source in wanted:
         path = locate(source, data_dir)
         problem = "missing" if path is None else _problem(source, path)
-        print(f"{source.path}: {problem or 'right'}{f' ({path})' if path else ''}")
+        print(screen.fitted(f"{source.path}: {problem or 'right'}{f' ({path})' if path else ''}"))
         if problem:
             bad.append(source.path)
     return bad
@@ -115,17 +116,17 @@ def fetch(wanted: list[Source], folder: Path) -> list[str]:
             found = locate(source, folder)
             try:
                 if found and not _problem(source, found):
-                    print(f"{source.path}: at hand ({found})")
+                    print(screen.fitted(f"{source.path}: at hand ({found})"))
                     continue
                 if found and not found.is_relative_to(folder):
                     raise FetchFailed(
                         f"{found} is not the published file, but would be found first: delete it"
                     )
                 _write(target, _download(source, Path(scratch)))
-                print(f"{source.path}: downloaded to {target}")
+                print(screen.fitted(f"{source.path}: downloaded to {target}"))
             except FetchFailed as error:
                 bad.append(source.path)
-                print(by_hand(source, target, str(error)), file=sys.stderr)
+                print(screen.fitted(by_hand(source, target, str(error)), sys.stderr), file=sys.stderr)
     return bad
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import optuna
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.storages import JournalStorage
@@ -19,11 +19,18 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.errors import BadConfig, HarnessError, UnknownName, near
 from experiments.base.paths import CONF
-from experiments.config.schema import Config, as_config, register, threads_fit
-from experiments.config.words import checked, config_folders, explained, searchpath, without_folders
+from experiments.config.schema import Config, register, threads_fit
+from experiments.config.words import (
+    checked,
+    composed_of,
+    config_folders,
+    explained,
+    searchpath,
+    without_folders,
+)
 from experiments.report import slug
 from experiments.report.analysis.measures import MEASURES
 from experiments.store.cell import Cell, key_of
@@ -82,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str]) -> int:
     study, failed = search(arguments, say=lambda text: print(text, flush=True))
     _show(study)
+    _, _, overrides = _taken_apart(arguments)
+    where = [word for word in overrides if word.startswith(("campaign=", "results_dir="))]
+    print(screen.next_command("python", "-m", "experiments.report", *where))
     return command.FAILED if failed else command.DONE
 
 
@@ -191,11 +201,8 @@ def configure(plan: dict[str, Any], parameters: dict[str, Any], overrides: Seque
     register()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            node = compose(
-                "config",
-                overrides=[*overrides, *fixed, *(f"denoiser.{name}.{k}={v}" for k, v in parameters.items())],
-            )
-            return as_config(node)
+            drawn = (f"denoiser.{name}.{key}={value}" for key, value in parameters.items())
+            return composed_of([*overrides, *fixed, *drawn])
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, [*overrides, *fixed]) from error
 
@@ -308,10 +315,11 @@ def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
 
 def _show(study: optuna.Study) -> None:
     trials = [trial for trial in study.get_trials() if trial.state == TrialState.COMPLETE]
-    print(f"{study.study_name}: {len(trials)} trials")
+    print(*screen.wrapped(f"{study.study_name}: {len(trials)} trials"), sep="\n")
     sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
     for trial in sorted(trials, key=lambda trial: sign * _number(trial))[:5]:
-        print(f"  {_number(trial):10.3f}  " + ", ".join(f"{k} {v:.4g}" for k, v in trial.params.items()))
+        drawn = ", ".join(f"{k} {v:.4g}" for k, v in trial.params.items())
+        print(*screen.wrapped(drawn, indent=f"  {_number(trial):10.3f}  ", hanging=" " * 14), sep="\n")
 
 
 def _number(trial: FrozenTrial) -> float:

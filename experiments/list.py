@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -165,7 +164,7 @@ def _show_own(arguments: Sequence[str]) -> None:
 
 
 def _say_next(*words: str) -> None:
-    print("", *screen.wrapped(f"Next: python -m experiments.run {shlex.join(words)}", hanging="  "), sep="\n")
+    print("", screen.next_command("python", "-m", "experiments.run", *words), sep="\n")
 
 
 if __name__ == "__main__":

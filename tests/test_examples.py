@@ -68,6 +68,12 @@ def test_what_is_ones_own_runs_from_its_folder(name, tmp_path):
     assert {cell.status for cell in cells} == {"ok"}
 
 
+def test_a_denoiser_of_ones_own_takes_two_files_and_25_lines():
+    files = [path for path in (ROOT / "examples/own_denoiser").rglob("*") if path.suffix in (".py", ".yaml")]
+    assert len(files) == 2
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 25
+
+
 def test_the_readings_are_what_their_script_writes(tmp_path):
     folder = shutil.copytree(ROOT / "examples/own_dataset", tmp_path / "mine")
     before = (folder / "readings.csv").read_text()

@@ -58,6 +58,16 @@ FOREIGN = {
     b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it first",
 }
 
+NO_TABLES = {
+    "<!doctype html": "a web page (HTML): what was saved is not the file itself",
+    "<html": "a web page (HTML): what was saved is not the file itself",
+    "<?xml": "XML; export the table as CSV",
+    "{": "JSON; turn it into CSV, as with pandas.read_json",
+    "[{": "JSON; turn it into CSV, as with pandas.read_json",
+    "version https://git-lfs": "a pointer of Git LFS; get the file with 'git lfs pull'",
+}
+"""What a text may begin with that holds no table, in small letters."""
+
 MARKS = {
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",

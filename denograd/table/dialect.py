@@ -153,7 +153,10 @@ def find_layout(
     notes += found
     data = body[taken:]
     if not data:
-        raise TableError(path, "no_rows", f"has a header ({', '.join(names[:5])}) but no rows below it")
+        if any("\n" in name for name in names):
+            raise TableError(path, "quotes", "a quote in the header is not closed: close or remove it")
+        shown = ", ".join(name[:40] for name in names[:5])
+        raise TableError(path, "no_rows", f"has a header ({shown}) but no rows below it")
     names, trailing, found = _fit_names(names, data, path, start + top + taken, separator)
     notes += found
     taken = _lines_down_to(rows, start, taken)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from denograd.table.content import CHUNK, find_encoding, head_of
+from denograd.table.content import CHUNK, NO_TABLES, find_encoding, head_of
 from denograd.table.dialect import MISSING, Layout, find_layout, is_missing, rows_of
 from denograd.table.errors import Note, TableError
 
@@ -27,12 +27,18 @@ def look_at(
     encoding = find_encoding(head, path, encoding)
     text = head.decode(encoding, errors="ignore")
     if len(head) == CHUNK:
-        cut = text.rfind("\n")
-        if cut < 0:
+        text = text[: text.rfind("\n") + 1]
+        if text.count("\n") < 2:
             raise TableError(
-                path, "too_wide", f"its first line is longer than {CHUNK:,} bytes: are the line breaks lost?"
+                path,
+                "too_wide",
+                f"its {'first two lines are' if text else 'first line is'} longer than {CHUNK:,} bytes: more columns "
+                "than are read, or are the line breaks lost?",
             )
-        text = text[: cut + 1]
+    start = text[:200].lstrip().lower()
+    for mark, what in NO_TABLES.items():
+        if start.startswith(mark):
+            raise TableError(path, "format", f"is no table but {what}")
     layout, notes = find_layout(text, path, separator=separator, decimal=decimal)
     if encoding not in ("utf-8", "ascii") and given is None:
         notes.insert(0, Note("encoding", f"the text is encoded as {encoding}"))

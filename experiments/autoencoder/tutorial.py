@@ -16,6 +16,7 @@ from tqdm import tqdm
 from baselines.autoencoder import CORRUPTIONS, LOSSES, Autoencoder, ConvAutoencoder, train_full_batch
 from baselines.training import seeded
 from experiments.autoencoder.recipe import Options, Recipe
+from experiments.base import screen
 from experiments.base.errors import SettingInvalid
 from experiments.data.recipes import load_dataset
 
@@ -202,7 +203,8 @@ def carry_out(options: Options) -> None:
         path = out / f"{recipe.data}_sweep.csv"
         table.to_csv(path, index=False)
         print(table.head(10).to_string(float_format="{:.4f}".format))
-        print(f"{len(table)} points: {path}")
+        print(screen.fitted(f"{len(table)} points: {path}"))
+        _say_next()
         return
     result = run(recipe, data)
     for epoch in range(10, len(result.losses) + 1, 10):
@@ -215,6 +217,9 @@ def carry_out(options: Options) -> None:
         path = out / f"{recipe.data}_{name}.png"
         figure.savefig(path, dpi=120)
         print(path)
-    print(
-        "Next: python -m experiments.run dataset=diabetes 'denoiser=[identity,autoencoder,pca]' profile=quick"
-    )
+    _say_next()
+
+
+def _say_next() -> None:
+    words = ("dataset=diabetes", "denoiser=[identity,autoencoder,pca]", "profile=quick")
+    print(screen.next_command("python", "-m", "experiments.run", *words))

@@ -243,4 +243,4 @@ def _shown(default: Any) -> str:
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # stderr may be closed: the exit code then has to tell
-        print(text, file=sys.stderr, flush=True)
+        print(screen.fitted(text, sys.stderr), file=sys.stderr, flush=True)

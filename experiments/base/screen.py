@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import TextIO
 
 LEAST, USUAL = 60, 100
 """Columns: the fewest that are written for, and those taken where there is no terminal to ask."""
@@ -52,6 +55,32 @@ def wrapped(
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def fitted(text: str, stream: TextIO | None = None) -> str:
+    """Break the lines of a text at words where somebody watches; in a log each stays in one piece.
+
+    Parameters
+    ----------
+    text : str
+        The indentation of a line is kept.
+    stream : text file, optional
+        Where it is to be printed, by default stdout. Somebody watches a terminal, or what has the variable ``COLUMNS``.
+    """
+    if not ("COLUMNS" in os.environ or (stream or sys.stdout).isatty()):
+        return text
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += wrapped(line.strip(), indent=indent, hanging=indent + "    ") or [""]
+    return "\n".join(lines)
+
+
+def next_command(*words: str) -> str:
+    """The command to call next: words of a shell, broken as one takes them."""
+    # a quoted word is one, the blanks in it included
+    text = " ".join(shlex.quote(word).replace(" ", "\0") for word in words)
+    return "\n".join(_continued(f"Next: {text}", width(), "")).replace("\0", " ")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:
@@ -102,9 +131,14 @@ def _indented(line: str, columns: int) -> list[str]:
     words = line.strip()
     indent = line[: len(line) - len(line.lstrip())]
     if words.startswith("python "):
-        *first, last = wrapped(words, columns - 2, indent=indent, hanging=indent + "    ")
-        return [*(f"{part} \\" for part in first), last]
+        return _continued(words, columns, indent)
     term = re.match(r"\s+\S.*?\s{2,}(?=\S)", line)
     if term is None:
         return wrapped(words, columns, indent=indent, hanging=indent + "  ")
     return wrapped(line[term.end() :], columns, indent=term[0], hanging=" " * len(term[0]))
+
+
+def _continued(words: str, columns: int, indent: str) -> list[str]:
+    """A command in lines that a shell takes for one."""
+    *first, last = wrapped(words, columns - 2, indent=indent, hanging=indent + "    ")
+    return [*(f"{part} \\" for part in first), last]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.campaign import runs
 from experiments.campaign.call import parse
 
@@ -57,6 +57,9 @@ def _main(arguments: Sequence[str]) -> None:
     from experiments.campaign import execution
 
     execution.carry_out(call, configs)
+    if call.plan:
+        same = [word for word in arguments if not word.lstrip("+").startswith("plan=")]
+        print(screen.next_command("python", "-m", "experiments.campaign", *same))
 
 
 def _descriptions() -> str:

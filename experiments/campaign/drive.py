@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from experiments.base import screen
 from experiments.campaign.engines.base import Engine, WorkerDied
 from experiments.campaign.engines.unit import OUT_OF_MEMORY, Report
 from experiments.campaign.plan import Item, Plan, duration
@@ -48,7 +49,7 @@ class Progress:
     total: int
     seconds: float
     slots: int
-    log: Callable[[str], None] = lambda line: print(line, flush=True)
+    log: Callable[[str], None] = lambda line: print(screen.fitted(line), flush=True)
     done: int = field(default=0, init=False)
     failed: int = field(default=0, init=False)
 
@@ -67,7 +68,7 @@ class Progress:
             if self._bar.disable:
                 self.log(f"[{self.done}/{self.total}, {self.failed} failed, {self.left} left] {line}")
             else:
-                self._bar.write(line)
+                self._bar.write(screen.fitted(line))
 
     def dropped(self, cells: int, seconds: float = 0.0) -> None:
         """Take off the total what turned out not to exist."""

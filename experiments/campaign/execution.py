@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from experiments.base import screen
 from experiments.base.errors import UnknownName
 from experiments.base.paths import ROOT
 from experiments.campaign.call import Call
@@ -35,17 +35,17 @@ def carry_out(call: Call, configs: Sequence[Config]) -> None:
     known_values(configs, call.only, call.campaign)
     store = Store(Path(configs[0].results_dir) / call.campaign, read_only=call.plan)
     found = plan(configs, store, only=call.only, cells=_elsewhere(store))
-    print(described(found, call), flush=True)
+    print(screen.fitted(described(found, call)), flush=True)
     if told := store.told():
-        print(told, flush=True)
+        print(screen.fitted(told), flush=True)
     if call.plan:
         for pid, label in running(store.root / "claims"):
-            print(f"  running now: {label} (process {pid})")
+            print(screen.fitted(f"  running now: {label} (process {pid})"))
     else:
         execute(found, configs, store, call)
         where = configs[0].results_dir
-        more = "" if where == "results" else f" results_dir={shlex.quote(where)}"
-        print(f"Next: python -m experiments.report campaign={call.campaign}{more}")
+        more = [] if where == "results" else [f"results_dir={where}"]
+        print(screen.next_command("python", "-m", "experiments.report", f"campaign={call.campaign}", *more))
 
 
 def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) -> None:
@@ -66,7 +66,8 @@ def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) ->
         failed = drive(found, store, engine, retries=call.engine.retries)
     states = Counter(cell.status for cell in store.cells())
     counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
-    print(f"Cells in {store.root / 'cells'}: {counted}. This call took {duration(time.monotonic() - start)}.")
+    took = duration(time.monotonic() - start)
+    print(screen.fitted(f"Cells in {store.root / 'cells'}: {counted}. This call took {took}."))
     complaints = []
     if failed:
         complaints.append(f"{len(failed)} cells failed; the next call tries them again:\n{listed(failed)}")

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from experiments.base import screen
 from experiments.base.resources import machine
 from experiments.campaign.drive import bury, drive
 from experiments.campaign.engines.base import EngineUnusable, LocalConf, SlurmConf
@@ -31,7 +32,7 @@ def drive_jobs(
     store: Store,
     conf: SlurmConf,
     only: Only,
-    log: Callable[[str], None] = lambda line: print(line, flush=True),
+    log: Callable[[str], None] = lambda line: print(screen.fitted(line), flush=True),
 ) -> list[Cell]:
     """Do a campaign in jobs, and what lost jobs left undone in further ones.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -16,8 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.base.errors import BadConfig, UnknownName
 from experiments.base.paths import CONF
-from experiments.config.schema import Config, as_config, register
-from experiments.config.words import explained, searchpath
+from experiments.config.schema import Config, register
+from experiments.config.words import composed_of, explained, searchpath
 
 
 def files(folders: Sequence[Path] = ()) -> dict[str, Path]:
@@ -53,7 +53,7 @@ def configurations(name: str, overrides: Sequence[str], folders: Sequence[Path] 
             merged = _merged([*shared, *sweep, *overrides, f"campaign={name}"])
             for one in _expanded(merged):
                 try:
-                    configs.append(as_config(compose("config", overrides=[*one, *searchpath(folders)])))
+                    configs.append(composed_of([*one, *searchpath(folders)]))
                 except (HydraException, OmegaConfBaseException) as error:
                     raise explained(error, one) from error
     return configs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -138,4 +137,5 @@ def _show(everything: Results, call: Call, folder: Path, *, stale: bool, columns
     write_atomically(path, page(title, sections, folder).encode())
     write_atomically(path.with_suffix(".md"), markdown(title, sections).encode())
     board = write_leaderboard(folder.parent)
-    print(f"\nNext: open {shlex.quote(str(path))}, or {shlex.quote(str(board))}, where ranks can be filtered")
+    print("", screen.next_command("open", str(path)), sep="\n")
+    print(screen.fitted(f"The ranks of all campaigns, to be filtered, are in {board}"))

@@ -22,11 +22,12 @@ KINDS = ("tabular", "series")
 class DatasetConf:
     """One of the project's datasets by its name, or a table of one's own: `path`, or `_target_`, and `target`.
 
-    `kind` null is a series where `time` is given, else a table; `name` null is made of the file's, or the function's.
+    `kind` null is a series where `time` is given, else a table; `name` null is that of the YAML, or made of the file's
+    or the function's.
     """
 
-    name: str | None = MISSING
-    kind: str | None = MISSING
+    name: str | None = None
+    kind: str | None = None
     window: int = 24
     path: str | None = None
     _target_: str | None = None

@@ -17,7 +17,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.base.errors import BadConfig, HarnessError, UnknownName, WrongCall, near, plain_name
@@ -27,6 +27,8 @@ from experiments.config.schema import Config, as_config, register
 from experiments.config.targets import parameters_of, resolve
 
 GROUPS = ("dataset", "noise", "protocol", "backbone", "denoiser", "regressor", "profile")
+OWN = "own"
+"""The dataset of those who name a file, and no YAML of theirs."""
 FOLDER_FLAGS = {"--config-dir", "-cd"}
 VALUE_FLAGS = FOLDER_FLAGS | {"--cfg", "-c", "--info", "-i"}
 FLAGS = VALUE_FLAGS | {"--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version"}
@@ -67,7 +69,7 @@ def with_own_dataset(words: Sequence[str]) -> list[str]:
     """The words, and ``dataset=own`` where they tell of a table of one's own and name no dataset."""
     keys = {word.partition("=")[0].lstrip("+") for word in words}
     own = {"dataset.path", "dataset._target_"} & keys and "dataset" not in keys
-    return ["dataset=own", *words] if own else list(words)
+    return [f"dataset={OWN}", *words] if own else list(words)
 
 
 def checked(word: str, folders: Sequence[Path] = ()) -> str:
@@ -147,9 +149,46 @@ def composed(arguments: Sequence[str]) -> Config:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return as_config(compose("config", overrides=[*words, *searchpath(config_folders(arguments))]))
+            return composed_of([*words, *searchpath(config_folders(arguments))])
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, arguments) from error
+
+
+def composed_of(overrides: Sequence[str]) -> Config:
+    """The configuration of Hydra's overrides, where Hydra is initialised with a folder."""
+    node = compose("config", overrides=list(overrides), return_hydra_config=True)
+    how = node.hydra
+    with open_dict(node):
+        del node["hydra"]
+    return config_of(node, how)
+
+
+def config_of(node: DictConfig, how: Any) -> Config:
+    """A composed configuration, checked.
+
+    A dataset without a name has that of its YAML. A relative ``dataset.path`` in a YAML is taken from that YAML's
+    folder, where such a file is; else it is looked for as one on the command line is, see
+    `experiments.data.files.find`.
+
+    Parameters
+    ----------
+    node : DictConfig
+    how : node
+        Hydra's own: what was chosen, and from which folders.
+    """
+    chosen = str(how.runtime.choices.dataset)
+    if node.dataset.name is None and chosen != OWN:
+        node.dataset.name = chosen
+    config = as_config(node)
+    path = config.dataset.path
+    named = any(parsed(word).key_or_group == "dataset.path" for word in how.overrides.task)
+    if path and not named:
+        sources = [Path(each.path) for each in how.runtime.config_sources if each.schema == "file"]
+        for folder in (source / "dataset" for source in sources):
+            if (folder / f"{chosen}.yaml").is_file():
+                beside = (folder / Path(path).expanduser()).resolve()
+                config.dataset.path = str(beside) if beside.is_file() else path
+    return config
 
 
 def words_of(line: Sequence[str]) -> list[str]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
-import lzma
+import io
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from denograd.table import TableError, TableFile, read_table
+from denograd.table import TableError, TableFile, read_table, unpacked
 from experiments.base.errors import DatasetCorrupt, DatasetMissing, HarnessError, SettingInvalid, UnknownName
 from experiments.data.sources import data_folders
 
@@ -55,13 +51,13 @@ def find(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None =
             inside = sorted(each.name for each in file.iterdir() if each.is_file())
             there = f": it holds {', '.join(inside[:5])}" if inside else ""
             raise DatasetMissing(f"{file} is a folder{there}. Name one file with dataset.path=FILE")
-        if file.is_file():
-            return file
+        return file
     near = sorted(each.name for each in given.parent.glob("*.*")) if given.parent.is_dir() else []
     where = " or ".join(str((folder / given).parent.resolve()) for folder in folders)
     hint = UnknownName("file", given.name, near) if near else None
     more = f" {str(hint).partition('. ')[2]}" if hint is not None and hint.near else ""
-    raise DatasetMissing(f"there is no file {given.name} in {where}.{more}")
+    beside = "" if given.is_absolute() else " (nor, where a YAML names it, beside that)"
+    raise DatasetMissing(f"there is no file {given.name} in {where}{beside}.{more}")
 
 
 def read(file: Path, reading: Reading = AS_FOUND) -> TableFile:
@@ -83,8 +79,9 @@ def read(file: Path, reading: Reading = AS_FOUND) -> TableFile:
         raise kind(str(error)) from error
 
 
-def content_sum(file: Path) -> str:
-    """The sha256 of a file's bytes; of a packed one, of what it holds."""
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    with openers.get(file.suffix, open)(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def content_sum(table: TableFile) -> str:
+    """The sha256 of a file's bytes; of a packed text, of what it holds."""
+    if table.kind != "text":
+        return hashlib.sha256(table.path.read_bytes()).hexdigest()
+    with unpacked(table.path) as content:
+        return hashlib.file_digest(io.BufferedReader(content), "sha256").hexdigest()

@@ -105,7 +105,7 @@ def from_file(
     table = read(find(path, data_dir), how.reading)
     usual = {"time", *(["separator"] if table.layout and table.layout.separator == "," else [])}
     found = [str(note) for note in table.notes if note.what not in usual]
-    return _dataset(name, content_sum(table.path), _Work(name, table.frame, how, table.time, found))
+    return _dataset(name, content_sum(table), _Work(name, table.frame, how, table.time, found))
 
 
 def from_frame(frame: pd.DataFrame, how: Preparation, *, name: str) -> Dataset:
@@ -299,7 +299,7 @@ class _Work:
         for column in [str(c) for c in self.frame if not _is_number(self.frame[c])]:
             levels = self.frame[column].nunique()
             if levels > MOST_LEVELS:
-                self._leave_out([column], f"text of {levels:,} different values")
+                self._leave_out([column], f"text of {levels:,} different values{self._known_of(column)}")
                 self.changes.append(
                     f"column '{column}' left out: text of {levels:,} different values, more than the {MOST_LEVELS} "
                     "that become columns"

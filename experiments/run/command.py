@@ -17,8 +17,15 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.base import command, screen
 from experiments.base.errors import HarnessError
 from experiments.base.paths import CONF
-from experiments.config.schema import Config, as_config, register, threads_fit
-from experiments.config.words import GROUPS, checked_line, choices_of, config_folders, explained
+from experiments.config.schema import Config, register, threads_fit
+from experiments.config.words import (
+    GROUPS,
+    checked_line,
+    choices_of,
+    config_folders,
+    config_of,
+    explained,
+)
 from experiments.store.cell import Cell
 
 HELP = """Refine a dataset with every selected denoiser and measure what it is worth.
@@ -105,7 +112,7 @@ def _main(arguments: Sequence[str]) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _hydra_main(node: DictConfig) -> None:
     try:
-        run_once(as_config(node))
+        run_once(config_of(node, HydraConfig.get()))
     except HarnessError as error:
         command.tell(error)  # every run of a sweep tells its own: Hydra hands on the first alone
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # perhaps in a process of its own
@@ -141,7 +148,7 @@ def run_once(config: Config) -> None:
     cells = execute(bench)
     write_outcome(bench, cells)
     if told := store.told():
-        print(told)
+        print(screen.fitted(told))
     failed = [cell for cell in cells if cell.status in ("failed", "timeout")]
     if failed:
         raise CellsFailed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.base import screen
 from experiments.data.task import Task
 from experiments.report import Row, error_tables, methods_of, plain, run_tables, terminal
 from experiments.report.figures import Refined, draw_overlay, save
@@ -34,14 +34,13 @@ def write_outcome(bench: Bench, cells: Sequence[Cell]) -> None:
         _draw(bench, cells, folder)
     finished = sum(cell.status == "ok" for cell in cells)
     figure = " and figures" if config.figure else ""
-    print(
-        f"{len(cells)} cells ({bench.computed} computed now, {finished} finished) in {bench.store.root / 'cells'}"
-    )
-    print(f"Tables{figure} in {folder}")
-    words = ["python -m experiments.report", f"campaign={config.campaign}"]
+    counted = f"{len(cells)} cells ({bench.computed} computed now, {finished} finished)"
+    print(screen.fitted(f"{counted} in {bench.store.root / 'cells'}"))
+    print(screen.fitted(f"Tables{figure} in {folder}"))
+    words = ["python", "-m", "experiments.report", f"campaign={config.campaign}"]
     if config.results_dir != "results":
-        words.append(f"results_dir={shlex.quote(config.results_dir)}")
-    print(f"Next: {' '.join(words)}")
+        words.append(f"results_dir={config.results_dir}")
+    print(screen.next_command(*words))
 
 
 def _folder(bench: Bench) -> str:

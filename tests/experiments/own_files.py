@@ -38,7 +38,9 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "all_infinite": (lines("a,y", lambda i: f"{i}.5,inf"), "holds no value"),
     "quotes_that_do_not_close": (GOOD + '1.5,"2.5,3.5\n' * 3, "quote"),
     "too_few_rows": (GOOD[: GOOD.index("\n", 60)], "at least 10"),
-    "a_million_columns": (",".join(f"c{i}" for i in range(1_000_000)) + "\n" + GOOD, ""),
+    "a_million_columns": (",".join(f"c{i}" for i in range(1_000_000)) + "\n" + GOOD, "more columns"),
+    "quote_in_the_header": (GOOD.replace("a,b", 'a,"b', 1), "quote in the header"),
+    "web_page": ("<!DOCTYPE html><html><body>Not found</body></html>\n", "web page"),
     "ragged": (GOOD + "1,2,3,4,5\n", "fields"),
     "not_even_text": (b"\xff\xfe\x00\x01\x80" * 100, ""),
 }

@@ -1,6 +1,7 @@
 """python -m experiments.agra, and the benchmark's networks under AGRA."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -61,19 +62,22 @@ def test_f1_comparison_beats_plain_training_on_class_dependent_flips():
     assert all(result["flipped_dropped"] > result["clean_dropped"] for result in found["F1"])
 
 
-def table_of(shown):
-    return [line for line in shown.splitlines() if line.startswith("|")]
-
-
 def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         agra, "GRID", {"scaling": ("spread",), "batch_size": (128,), "lr": (0.03,), "weight_decay": (1e-2,)}
     )
     monkeypatch.setattr(agra, "SETTINGS", [("uniform", 0.2)])
+    monkeypatch.setenv("COLUMNS", "80")
     agra.main(["--seeds", "2", "--tuning-seeds", "1", "--out", str(tmp_path)])
-    table = table_of(capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert "Labels flipped: uniform 20%" in out
+    assert all(len(line) <= 80 for line in out.splitlines() if str(tmp_path) not in line)
+    table = (tmp_path / "table.md").read_text().splitlines()
     assert len(table) == 2 + 5
     assert table[2].startswith("| uniform 20% | plain | 0.")
+    for row in table[2:]:
+        method, accuracy = row.split(" | ")[1:3]
+        assert re.search(rf"^{re.escape(method)} +{accuracy} ", out, flags=re.MULTILINE)
     assert len(pd.read_csv(tmp_path / "runs.csv")) == 10
     chosen = json.loads((tmp_path / "hyperparameters.json").read_text())
     assert set(chosen["uniform 20%"]) == {"plain", "cross-entropy", "F1"}
@@ -84,7 +88,7 @@ def test_table_is_printed_and_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(agra, "tune", no_search)
     again = tmp_path / "hyperparameters.json"
     agra.main(["seeds=2", f"tuned={again}", "--out", str(tmp_path / "again")])
-    assert table_of(capsys.readouterr().out) == table
+    assert (tmp_path / "again" / "table.md").read_text().splitlines() == table
 
 
 POINT = {"scaling": "range", "batch_size": 32, "lr": 0.1, "weight_decay": 0.01}

@@ -72,6 +72,27 @@ def test_a_series_in_a_yaml_of_ones_own(here):
     assert len(sums) == 64
 
 
+def test_a_path_in_a_yaml_is_beside_it_or_where_one_is(here, capsys):
+    group = here / "conf" / "dataset"
+    group.mkdir(parents=True)
+    (group / "flats.yaml").write_text("path: houses.csv\ntarget: y\n")
+    table(60).to_csv(group / "houses.csv", index=False)
+    table(50).to_csv("houses.csv", index=False)
+    words = [f"--config-dir={here / 'conf'}", "dataset=flats"]
+
+    def rows(*more):
+        assert experiments.list.main([*words, *more]) == 0
+        return capsys.readouterr().out.partition(" rows")[0].splitlines()[-1]
+
+    assert rows() == "flats: 60", "named by its YAML, and beside it"
+    assert rows("dataset.path=houses.csv") == "flats: 50", "what the command line names is where one is"
+    (group / "houses.csv").unlink()
+    assert rows() == "flats: 50"
+    Path("houses.csv").unlink()
+    assert experiments.list.main(words) == 1
+    assert "beside" in capsys.readouterr().err
+
+
 def test_a_function_of_ones_own(here, monkeypatch, capsys):
     (here / "shop.py").write_text(
         "import numpy as np, pandas as pd\n"

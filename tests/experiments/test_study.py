@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tqdm.auto
 from sklearn.decomposition import PCA
 from sklearn.linear_model import HuberRegressor
 from sklearn.pipeline import make_pipeline
@@ -17,6 +18,7 @@ from experiments import Study
 from experiments.base.errors import BadConfig, HarnessError
 from experiments.config.objects import name_of, node_of
 from experiments.data.noise import Laplace
+from experiments.run import loop
 from experiments.run.command import main as run
 from experiments.store.files import Store
 
@@ -129,6 +131,13 @@ def test_a_notebook_shows_what_was_changed_and_the_tables(study):
     html = made._repr_html_()
     assert "'city' of text one-hot encoded" in html.replace("&#x27;", "'")
     assert html.count("<table") == 2
+
+
+def test_a_notebook_gets_a_bar_of_its_own_kind(study, monkeypatch, capsys):
+    assert loop.tqdm is tqdm.auto.tqdm
+    monkeypatch.setattr(loop, "in_notebook", lambda: True)
+    study().run()
+    assert "cell/s" in capsys.readouterr().err
 
 
 def test_a_failing_cell_is_told_and_the_others_stand(study):

@@ -52,6 +52,28 @@ BROKEN = {
     "empty": (lambda f: write(f, b""), "empty", "0 bytes"),
     "blank lines": (lambda f: write(f, b"\n\n  \n"), "empty", "nothing but blank lines"),
     "header alone": (lambda f: write(f, text("a,b,c")), "no_rows", "no rows below"),
+    "a quote in the header": (
+        lambda f: write(f, text('a,"b,c', *rows())),
+        "quotes",
+        "a quote in the header is not closed",
+    ),
+    "no line breaks": (
+        lambda f: write(f, b"1.5,2.5," * 200_000),
+        "too_wide",
+        "first line is longer",
+    ),
+    "a header, then no line breaks": (
+        lambda f: write(f, b"a,b\n" + b"1.5,2.5," * 200_000),
+        "too_wide",
+        "first two lines are longer",
+    ),
+    "a web page": (lambda f: write(f, b"\n<!DOCTYPE html>\n<html><p>Not found"), "format", "a web page"),
+    "JSON": (lambda f: write(f, b'{"a": [1, 2], "b": [3, 4]}'), "format", "JSON"),
+    "a pointer": (
+        lambda f: write(f, text("version https://git-lfs.github.com/spec/v1", "oid sha256:00", "size 12")),
+        "format",
+        "git lfs pull",
+    ),
     "packed nothing": (lambda f: write(f, gzip.compress(b"")), "empty", "empty once unpacked"),
     "directory": (lambda f: f, "directory", "is a directory"),
     "duplicate names": (

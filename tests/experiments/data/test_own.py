@@ -1,12 +1,19 @@
 """A user's own table: what becomes of it, what is said, what identifies it, and the answer where it cannot be."""
 
 import hashlib
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.base.errors import DatasetInvalid, DatasetMissing, SettingInvalid, UnknownName
+from experiments.base.errors import (
+    DatasetCorrupt,
+    DatasetInvalid,
+    DatasetMissing,
+    SettingInvalid,
+    UnknownName,
+)
 from experiments.data import chosen, files, own
 from experiments.data.own import Preparation
 from experiments.data.sources import data_folders
@@ -40,6 +47,15 @@ def test_a_file_is_identified_by_its_content(csv, tmp_path):
     assert own.from_file(copy, Preparation("y"), name="mine").sha256 == first.sha256
     csv.write_text(csv.read_text().replace("a,b,y", "a,b2,y"))
     assert own.from_file(csv, Preparation("y"), name="mine").sha256 != first.sha256
+
+
+@pytest.mark.parametrize("name", ["mine.csv.gz", "mine.csv.xz", "mine.csv.bz2", "mine.zip", "plain.csv.gz"])
+def test_a_packed_file_is_identified_by_what_it_holds(csv, name):
+    packed = csv.with_name(name)
+    frame().to_csv(packed, index=False, compression=None if name.startswith("plain") else "infer")
+    assert own.from_file(packed, Preparation("y"), name="mine").sha256 == (
+        own.from_file(csv, Preparation("y"), name="mine").sha256
+    )
 
 
 def test_what_is_done_to_the_table_identifies_it_as_well():
@@ -194,6 +210,26 @@ def test_settings_outside_their_values_are_refused(how):
 def test_a_missing_file_is_answered_with_the_near_ones(csv):
     with pytest.raises(DatasetMissing, match=r"no file mnie\.csv in .* Did you mean mine\.csv"):
         files.find(csv.with_name("mnie.csv"))
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DatasetCorrupt, match="is no regular file"):
+        files.read(files.find(tmp_path / "pipe.csv"))
+
+
+def test_a_file_that_may_not_be_read(csv):
+    csv.chmod(0)
+    if was_root := os.geteuid() == 0:  # nothing is forbidden to root
+        for folder in csv.parents:
+            folder.chmod(folder.stat().st_mode | 0o111) if folder.owner() == "root" else None
+        os.seteuid(65534)
+    try:
+        with pytest.raises(DatasetMissing, match="no permission to read it"):
+            files.read(files.find(csv))
+    finally:
+        if was_root:
+            os.seteuid(0)
 
 
 def test_a_folder_is_no_file(csv):
