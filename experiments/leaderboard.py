@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.command import Option
 from experiments.base.errors import plain_name
 
@@ -51,7 +51,7 @@ def _main(options: Options) -> None:
     path = write_leaderboard(
         options.results_dir, names, say=lambda text: print(text, file=sys.stderr, flush=True)
     )
-    print(f"Next: open {path}")
+    print(screen.next_command("open", str(path)))
 
 
 if __name__ == "__main__":

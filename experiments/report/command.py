@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from experiments.base import command
+from experiments.base import command, screen
 from experiments.base.command import Option
 from experiments.base.errors import UnknownName, plain_name
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> None:
     def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(screen.fitted(text, sys.stderr), file=sys.stderr, flush=True)
 
     folder = options.results_dir / options.campaign
     formats = formats_of(options.formats)
@@ -70,7 +70,7 @@ def _main(options: Options) -> None:
         say=say,
     ):
         print(path)
-    print(f"Next: open {folder / 'report.html'}")
+    print(screen.next_command("open", str(folder / "report.html")))
 
 
 def parse(arguments: Sequence[str]) -> Options:
