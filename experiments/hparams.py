@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from experiments.base import command, screen
-from experiments.base.errors import BadConfig, HarnessError, UnknownName, near
+from experiments.base.errors import BadConfig, HarnessError, UnknownName, WrongCall, near
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, register, threads_fit
 from experiments.config.words import (
@@ -28,6 +28,7 @@ from experiments.config.words import (
     composed_of,
     config_folders,
     explained,
+    parsed,
     searchpath,
     without_folders,
 )
@@ -308,6 +309,10 @@ def _taken_apart(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
             trials = int(value)
         else:
             overrides.append(checked(word, folders))
+            if parsed(word).is_sweep_override():
+                raise WrongCall(
+                    f"'{word}' has several values: a study is of one of each, make several studies"
+                )
     if not any(word.startswith("campaign=") for word in overrides):
         overrides.append(f"campaign=hparams_{name}")
     return name, trials, [*overrides, *searchpath(folders)]

@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str]) -> Call:
         key, _, value = word.lstrip("+").partition("=")
         if key == "denoiser":
             checked(word, folders)
-            names += [name.strip() for name in value.strip("[]").split(",")]
+            names += [name.strip() for name in value.strip("[]").split(",") if name.strip()]
         elif key == "recompute":
             recompute = _switch(value)
         elif key == "engine":

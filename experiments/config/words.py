@@ -239,8 +239,22 @@ def explained(error: Exception, words: Sequence[str]) -> BadConfig:
         return BadConfig(
             f"{group} has a _target_ and no name: a YAML of a group holds its content under the name that tables show"
         )
-    told = [str(each).strip() for each in (error, error.__cause__) if each is not None]
-    return BadConfig("\n".join(dict.fromkeys(told)))
+    if several := re.search(r"Ambiguous value for argument '(.+)'", str(error)):
+        key, _, value = several[1].replace("\\'", "'").partition("=")
+        return BadConfig(
+            f"{key} has several values, {value}: 'python -m experiments.run -m' does a run for each. A comma in a "
+            f"value needs quotes: {_quoted(key, value)}"
+        )
+    told = [
+        line.strip()
+        for each in (error, error.__cause__)
+        if each is not None
+        for line in str(each).splitlines()
+    ]
+    aside = ("Error merging override", "full_key:", "object_type=", "reference_type=", "See https://hydra.cc")
+    lines = [line for line in dict.fromkeys(told) if line and not line.startswith(aside)]
+    named = re.search(r"^full_key: (\S+)$", "\n".join(told), flags=re.MULTILINE)
+    return BadConfig((f"{named[1]}: " if named else "") + "\n".join(lines))
 
 
 def _misspelt(key: str, words: Sequence[str]) -> str | None:
@@ -286,10 +300,14 @@ def parsed(word: str) -> Override:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
         first, (key, equals, value) = str(error).splitlines()[0], word.partition("=")
-        # double ones stand within a shell's single ones as they are
-        quoted = QuotedString(value.strip("'\""), Quote.double).with_quotes()
-        hint = f" A value with special characters needs quotes: {shlex.quote(f'{key}={quoted}')}"
+        hint = f" A value with special characters needs quotes: {_quoted(key, value)}"
         raise BadConfig(f"'{word}' is no KEY=VALUE: {first}.{hint if equals else ''}") from error
+
+
+def _quoted(key: str, value: str) -> str:
+    """A word for a shell, its value in double quotes, which stand within the shell's single ones as they are."""
+    text = QuotedString(value.strip("'\""), Quote.double).with_quotes()
+    return shlex.quote(f"{key}={text}")
 
 
 def _names(value: Any) -> Iterator[str]:

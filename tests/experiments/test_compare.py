@@ -109,6 +109,7 @@ def test_without_the_stored_cells_it_says_what_to_do(small, capsys, monkeypatch)
     ("words", "message"),
     [
         (["results_dir=x"], "which method?"),
+        (["denoiser=[]"], "which method?"),
         (["denoiser=pcaa"], "pca"),
         (["denoiser=pca", "noise.sigma=1"], "the rest is the campaign's"),
         (["denoiser=pca", "noize.sigma=1"], "noise"),

@@ -167,6 +167,7 @@ def test_a_failed_trial_is_no_value(tmp_path, monkeypatch):
         (["trials=many"], "trials is a whole number above 0, got 'many'"),
         (["datset=ett"], "Did you mean dataset"),
         (["--trials", "0"], "trials is a whole number above 0, got '0'"),
+        (["dataset=diabetes,nasdaq"], "'dataset=diabetes,nasdaq' has several values"),
         (["--show"], "'show' says nothing by itself"),
         (["regressor=ridg"], "Did you mean ridge"),
     ],

@@ -267,6 +267,12 @@ def test_rows_of_a_capped_table_are_a_seeded_draw_and_of_a_series_the_first():
         ("datset=ett", "Did you mean dataset?"),
         ("campaigns=demo", "there is no key 'campaigns'"),
         ("justaword", "KEY=VALUE"),
+        (
+            "dataset=diabetes,nasdaq",
+            "dataset has several values, diabetes,nasdaq: 'python -m experiments.run -m'",
+        ),
+        ("results_dir=a,b", """value needs quotes: 'results_dir="a,b"'"""),
+        ("threads=two", "threads: Value 'two' of type 'str' could not be converted to Integer\n"),
         ("threads=100000", "threads=100000 is more than"),
         ("--config-dir=/nowhere", "/nowhere"),
         ("denoiser=[pca]", "identity"),
