@@ -1,28 +1,38 @@
 """Gaps: values with infinite noise. Filled by what the rest says, with the error that is to be expected.
 
-Several guesses are made: a Gaussian model of the whole (`var_smoother` for a series, `normal_fill` for a table), for a
-series also the straight line between a gap's neighbours and the model with the season taken out, and the blind spot's
-own prediction, cross-fitted, on the data so filled. Which to believe is found out where the answer is known: observed
-values are hidden in the pattern of the gaps and guessed the same way. A column takes the mixture of guesses that errs
-least there, and the size of these errors calibrates the variance.
+Several guesses are made. Of a series: a vector autoregression of the whole (`var_smoother`), the same with the season
+taken out, one of every column by itself, and the straight line between a gap's neighbours; of a table: a multivariate
+normal (`normal_fill`), with a weak and a strong prior of independent columns; of both, the blind spot's own prediction,
+cross-fitted, on the data so filled. Which to believe is found out where the answer is known: observed values are
+hidden in the pattern of the gaps, a few times, and guessed the same way. A column takes the mixture of guesses that
+errs least there, and the size of these errors calibrates the variance. Values so far out that they are no measurement
+tell their neighbours nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from denograd.data.arrays import Array, Kind
+from denograd.data.outliers import far_limits
 from denograd.map.blind_spot import BlindSpot
-from denograd.map.normal_fill import condition, fit_normal
-from denograd.map.var_smoother import Vector, fit_vector, smooth
+from denograd.map.normal_fill import Normal, condition, fit_normal
+from denograd.map.var_smoother import Vector, fit_vector, fit_vectors, smooth
 
 Mask = NDArray[np.bool_]
 
 HIDDEN, LEAST_HIDDEN = 0.1, 50
-"""At most this share of a column's observed values is hidden, and at least so many where there are gaps at all."""
+"""At most this share of a column's observed values is hidden at once, and at least so many where there are gaps."""
+
+TRIALS, ENOUGH = 4, 1000
+"""Values are hidden so often, unless so many of every column were hidden the first time."""
+
+PRIORS = (1.0, 10.0)
+"""Of the normals of a table, in rows per column: see `fit_normal`."""
 
 SEASON = 0.3
 """Autocorrelation at a lag, from which on it is a season."""
@@ -80,22 +90,32 @@ def fill_gaps(X: Array, sigma: Array, kind: Kind, *, seed: int = 0) -> Filled:
     count = (~missing).sum(0)
     if (count == 0).any():
         raise ValueError(f"column {int(np.argmin(count))} holds no value at all: leave it out")
-    center, scale = np.nanmean(X, 0), np.nanstd(X, 0)
+    far = _far_out(X, missing)
+    known = np.where(far, np.nan, X)
+    center, scale = np.nanmean(known, 0), np.nanstd(known, 0)
     scale = np.where(scale > 0, scale, 1.0)
-    y = np.where(missing, 0.0, (X - center) / scale)
+    unknown = missing | far  # what is no measurement tells nothing of its neighbours
+    y = np.where(unknown, 0.0, (X - center) / scale)
     noise = (np.asarray(sigma, float) / scale) ** 2
     rng = np.random.default_rng(seed)
-    hidden = _hide(missing, kind, rng)
-    # learned once, without the hidden values, and asked twice
-    guesser = _Guesser(y, missing | hidden, noise, kind, seed)
-    tried, spread = guesser.guess(y, missing | hidden)
-    weights, factor = _judge(y, hidden, tried, spread, np.nan_to_num(noise))
-    guesses, spread = guesser.guess(y, missing)
+    learned: _SeriesWays | _TableWays
+    learned = _SeriesWays(y, unknown, noise, seed) if kind == "series" else _TableWays(y, unknown, seed)
+    trials = []
+    for hidden in _hide(missing, far, kind, rng):
+        judged = learned
+        if isinstance(
+            learned, _TableWays
+        ):  # its correlations are many: what is hidden must not have taught them
+            judged = _TableWays(y, unknown | hidden, seed, like=learned)
+        trials.append((hidden, *judged.guess(y, unknown | hidden)))
+    weights, factor = _judge(y, trials, np.nan_to_num(noise), kind)
+    guesses, spread = learned.guess(y, unknown)
     mean = np.einsum("gnc,gc->nc", guesses, weights)
     values = np.where(missing, mean * scale + center, X)
     variance = np.where(missing, np.maximum(spread, 1e-12) * factor * scale**2, 0.0)
-    prediction = guesser.predict(y, missing) * scale + center if kind == "series" else None
-    return Filled(values, variance, prediction)
+    if not isinstance(learned, _SeriesWays):
+        return Filled(values, variance)
+    return Filled(values, variance, learned.predict(y, unknown) * scale + center)
 
 
 def see_past_gaps(blind: BlindSpot, filled: Filled, missing: Mask) -> None:
@@ -118,59 +138,85 @@ def see_past_gaps(blind: BlindSpot, filled: Filled, missing: Mask) -> None:
     mixed = (1 - weight) * blind.prediction_ + weight * filled.prediction
     blind.prediction_ = np.where(missing, blind.prediction_, mixed).astype(np.float32)
     blind.residual_ = np.where(missing, blind.residual_, mixed - filled.values).astype(np.float32)
-    seen = np.maximum((~missing).sum(0), 1)
-    blind.mse_ = np.where(blind.constant_, 0.0, (blind.residual_.astype(float) ** 2 * ~missing).sum(0) / seen)
+    seen = ~missing & ~blind.outliers_
+    squares = (blind.residual_.astype(float) ** 2 * seen).sum(0)
+    blind.mse_ = np.where(blind.constant_, 0.0, squares / np.maximum(seen.sum(0), 1))
 
 
-def _hide(missing: Mask, kind: Kind, rng: np.random.Generator) -> Mask:
-    """Observed values in the pattern of the gaps: every column's gaps, moved along by some rows."""
+def _far_out(X: Array, missing: Mask) -> Mask:
+    """Observed values that are no measurement, a sentinel say; see `denograd.data.outliers`."""
+    far = np.zeros_like(missing)
+    for j in range(X.shape[1]):
+        rows = ~missing[:, j]
+        low, high = far_limits(X[rows, j : j + 1])
+        far[rows, j] = (low > X[rows, j]) | (high < X[rows, j])
+    return far
+
+
+def _hide(missing: Mask, far: Mask, kind: Kind, rng: np.random.Generator) -> Iterator[Mask]:
+    """Observed values in the pattern of the gaps: every column's gaps, moved along by some rows; a few times."""
     n = len(missing)
-    hidden = np.zeros_like(missing)
-    for j in np.flatnonzero(missing.any(0)):
-        wanted = min(max(LEAST_HIDDEN, missing[:, j].sum()), HIDDEN * (~missing[:, j]).sum())
-        for _ in range(200):
-            moved = np.roll(missing[:, j], rng.integers(1, n)) & ~missing[:, j]
-            room = int(wanted - hidden[:, j].sum())
-            if room <= 0:
-                break
-            rows = np.flatnonzero(moved)
-            start = rng.integers(max(1, len(rows) - room + 1)) if kind == "series" else 0
-            hidden[rows[start : start + room], j] = True
-    return hidden
+    columns = np.flatnonzero(missing.any(0))
+    for _ in range(TRIALS):
+        hidden = np.zeros_like(missing)
+        for j in columns:
+            wanted = min(max(LEAST_HIDDEN, missing[:, j].sum()), HIDDEN * (~missing[:, j]).sum())
+            for _ in range(200):
+                moved = np.roll(missing[:, j], rng.integers(1, n)) & ~(missing | far)[:, j]
+                room = int(wanted - hidden[:, j].sum())
+                if room <= 0:
+                    break
+                rows = np.flatnonzero(moved)
+                start = rng.integers(max(1, len(rows) - room + 1)) if kind == "series" else 0
+                hidden[rows[start : start + room], j] = True
+        yield hidden
+        if hidden[:, columns].sum(0).min() > ENOUGH:
+            break
 
 
-class _Guesser:
-    """All ways of filling the gaps, learned from a series or table."""
+class _TableWays:
+    """The normal, a more cautious one, and the blind spot."""
 
-    def __init__(self, y: Array, missing: Mask, noise: Array, kind: Kind, seed: int) -> None:
-        self.kind = kind
-        if kind == "tabular":
-            self.normal = fit_normal(y, missing)
-        else:
-            line = interpolate(y, missing)
-            self.groups = column_groups(line)
-            self.plain = [fit_vector(y[:, g], missing[:, g], noise[g]) for g in self.groups]
-            self.period = _period(line)
-            if self.period:
-                rest = y - _season(line, missing, self.period)
-                self.deseasoned = [fit_vector(rest[:, g], missing[:, g], noise[g]) for g in self.groups]
-        self.blind: BlindSpot | None = None
-        if y.shape[1] > 1 or kind == "series":
-            blind = BlindSpot(kind)
-            if len(y) >= 4 * blind.folds + 2 * blind.context:
-                filled = np.where(missing, self._gaussian(y, missing)[0], y)
-                self.blind = blind.fit(filled, seed=seed)
+    def __init__(self, y: Array, missing: Mask, seed: int, like: _TableWays | None = None) -> None:
+        c = y.shape[1]
+        self.normals: list[Normal] = []
+        for k in PRIORS:
+            near = like.normals[len(self.normals)] if like else self.normals[-1] if self.normals else None
+            self.normals.append(fit_normal(y, missing, prior=k * c, start=near))
+        filled = np.where(missing, condition(self.normals[0], y, missing)[0], y)
+        self.blind = _blind("tabular", filled, seed)
 
     def guess(self, y: Array, missing: Mask) -> tuple[Array, Array]:
-        """Every way's values, (g, n, c), and the first way's variance, (n, c)."""
-        mean, spread = self._gaussian(y, missing)
-        guesses = [mean]
-        if self.kind == "series":
-            line = interpolate(y, missing)
-            guesses.append(line)
-            if self.period:
-                season = _season(line, missing, self.period)
-                guesses.append(self._smooth(self.deseasoned, y - season, missing)[0] + season)
+        (mean, spread), *others = [condition(normal, y, missing) for normal in self.normals]
+        guesses = [mean, *(other for other, _ in others)]
+        if self.blind is not None:
+            guesses.append(self.blind.predict(np.where(missing, mean, y), fitted_rows=len(y)))
+        return np.stack(guesses), spread
+
+
+class _SeriesWays:
+    """The vector autoregression, also without the season, each column's own, straight lines, the blind spot."""
+
+    def __init__(self, y: Array, missing: Mask, noise: Array, seed: int) -> None:
+        line = interpolate(y, missing)
+        self.groups = column_groups(line)
+        self.plain = [fit_vector(y[:, g], missing[:, g], noise[g]) for g in self.groups]
+        self.period = _period(line)
+        if self.period:
+            rest = y - _season(line, missing, self.period)
+            self.deseasoned = [fit_vector(rest[:, g], missing[:, g], noise[g]) for g in self.groups]
+        self.own = fit_vectors(*_apart(y, missing), noise[:, None]) if y.shape[1] > 1 else None
+        self.blind = _blind("series", np.where(missing, self._smooth(self.plain, y, missing)[0], y), seed)
+
+    def guess(self, y: Array, missing: Mask) -> tuple[Array, Array]:
+        mean, spread = self._smooth(self.plain, y, missing)
+        line = interpolate(y, missing)
+        guesses = [mean, line]
+        if self.own is not None:
+            guesses.append(smooth(self.own, *_apart(y, missing))[0][..., 0].T)
+        if self.period:
+            season = _season(line, missing, self.period)
+            guesses.append(self._smooth(self.deseasoned, y - season, missing)[0] + season)
         if self.blind is not None:
             guesses.append(self.blind.predict(np.where(missing, mean, y), fitted_rows=len(y)))
         return np.stack(guesses), spread
@@ -185,7 +231,8 @@ class _Guesser:
         for j in range(y.shape[1]):
             columns = np.stack([prediction[:, j] for prediction in predictions])
             here = ~missing[:, j]
-            out[:, j] = _mixture(columns[:, here] - y[here, j]) @ columns
+            errors = columns[:, here] - y[here, j]
+            out[:, j] = _mixture(errors @ errors.T / errors.shape[1]) @ columns
         return out
 
     def _without_own(self, models: list[Vector], y: Array, missing: Mask) -> Array:
@@ -193,20 +240,29 @@ class _Guesser:
         mean, variance = self._smooth(models, y, missing)
         noise = np.empty(y.shape[1])
         for group, model in zip(self.groups, models, strict=True):
-            noise[group] = model.noise.numpy()
+            noise[group] = model.noise
         precision = np.maximum(1 / variance - 1 / noise, 1e-6 / variance)
         return np.where(missing, mean, (mean / variance - y / noise) / precision)
-
-    def _gaussian(self, y: Array, missing: Mask) -> tuple[Array, Array]:
-        if self.kind == "tabular":
-            return condition(self.normal, y, missing)
-        return self._smooth(self.plain, y, missing)
 
     def _smooth(self, models: list[Vector], y: Array, missing: Mask) -> tuple[Array, Array]:
         mean, variance = np.empty(y.shape), np.empty(y.shape)
         for group, model in zip(self.groups, models, strict=True):
             mean[:, group], variance[:, group] = smooth(model, y[:, group], missing[:, group])
         return mean, variance
+
+
+def _apart(y: Array, missing: Mask) -> tuple[Array, Mask]:
+    """Every column as a series of its own, (c, n, 1)."""
+    return y.T[..., None], missing.T[..., None]
+
+
+def _blind(kind: Kind, filled: Array, seed: int) -> BlindSpot | None:
+    """A fitted blind spot; None where there is too little to fit it."""
+    blind = BlindSpot(kind)
+    few = 4 * blind.folds + (2 * blind.context if kind == "series" else 0)
+    if len(filled) < few or (kind == "tabular" and filled.shape[1] == 1):
+        return None
+    return blind.fit(filled, seed=seed)
 
 
 def interpolate(y: Array, missing: Mask) -> Array:
@@ -276,28 +332,42 @@ def _running_mean(y: Array, width: int) -> Array:
     return mean
 
 
-def _judge(y: Array, hidden: Mask, guesses: Array, spread: Array, noise: Array) -> tuple[Array, Array]:
-    """Weights of the guesses per column, (g, c), and the factor of the first one's variance, (c,)."""
-    count, _, c = guesses.shape
+def _judge(
+    y: Array, trials: list[tuple[Mask, Array, Array]], noise: Array, kind: Kind
+) -> tuple[Array, Array]:
+    """Weights of the guesses per column, (g, c), and the factor of the first one's variance, (c,).
+
+    Few hidden values do not tell the guesses apart: a column's weights then lean on what all columns say.
+    """
+    count, _, c = trials[0][1].shape
+    errors = [
+        np.concatenate([guesses[:, hidden[:, j], j] - y[hidden[:, j], j] for hidden, guesses, _ in trials], 1)
+        for j in range(c)
+    ]
+    judged = [j for j in range(c) if errors[j].shape[1] >= 5]
     weights, factor = np.zeros((count, c)), np.ones(c)
     weights[0] = 1.0
-    for j in range(c):
-        rows = hidden[:, j]
-        if rows.sum() < 5:
-            continue
-        errors = guesses[:, rows, j] - y[rows, j]
-        weights[:, j] = _mixture(errors)
-        expected = float(spread[rows, j].mean())
-        found = (float(((weights[:, j] @ errors) ** 2).mean()) - noise[j]) / max(expected, 1e-12)
-        trust = rows.sum() / (rows.sum() + FEW)
+    grams = {j: errors[j] @ errors[j].T / errors[j].shape[1] for j in judged}
+    grams = {j: gram / max(gram.diagonal().min(), 1e-12) for j, gram in grams.items()}
+    for j in judged:
+        # values of one gap fail together in a series
+        independent = errors[j].shape[1]
+        if kind == "series":
+            independent = sum(int((hidden[1:, j] & ~hidden[:-1, j]).sum()) for hidden, _, _ in trials)
+        trust = independent / (independent + FEW)
+        weights[:, j] = _mixture(trust * grams[j] + (1 - trust) * sum(grams.values()) / len(grams))
+        expected = float(np.concatenate([spread[hidden[:, j], j] for hidden, _, spread in trials]).mean())
+        found = (float(((weights[:, j] @ errors[j]) ** 2).mean()) - noise[j]) / max(expected, 1e-12)
         factor[j] = max(1.0 + trust * (found - 1.0), LEAST_FACTOR)
     return weights, factor
 
 
-def _mixture(errors: Array) -> Array:
-    """Weights, none negative, that sum to 1, with the least mean square of mixed errors (g, h): Frank and Wolfe."""
-    gram = errors @ errors.T / errors.shape[1]
-    weights = np.zeros(len(errors))
+def _mixture(gram: Array) -> Array:
+    """Weights, none negative, that sum to 1, with the least mean square of errors of second moments (g, g), mixed.
+
+    Frank and Wolfe's algorithm.
+    """
+    weights = np.zeros(len(gram))
     weights[np.argmin(np.diag(gram))] = 1.0
     for _ in range(100):
         slope = gram @ weights

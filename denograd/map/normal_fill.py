@@ -14,8 +14,8 @@ from torch import Tensor
 
 from denograd.data.arrays import Array
 
-ROUNDS = 20
-"""Of expectation maximisation."""
+ROUNDS, TOLERANCE = 20, 1e-3
+"""Of expectation maximisation at most, and the change of a covariance, of unit variances, at which it has arrived."""
 
 MOST, PIECE = 20_000, 4096
 """Rows that are enough to learn from; rows that are worked on at once."""
@@ -35,7 +35,9 @@ class Normal:
     spread: Tensor
 
 
-def fit_normal(y: Array, missing: NDArray[np.bool_]) -> Normal:
+def fit_normal(
+    y: Array, missing: NDArray[np.bool_], prior: float = 0.0, start: Normal | None = None
+) -> Normal:
     """Learn mean and covariance from rows with gaps.
 
     Parameters
@@ -43,17 +45,28 @@ def fit_normal(y: Array, missing: NDArray[np.bool_]) -> Normal:
     y : (n, c) array
         Standardised columns; what stands at gaps does not count.
     missing : (n, c) bool array
+    prior : float
+        So many rows of independent columns are added in thought: an inverse Wishart prior of the covariance. As many
+        rows as columns keep it from believing every correlation that chance made.
+    start : Normal, optional
+        One that is near.
     """
     n, c = y.shape
     rows = np.unique(np.linspace(0, n - 1, min(n, MOST)).astype(int))
     values, gap = torch.from_numpy(np.where(missing, 0.0, y)[rows]), torch.from_numpy(missing[rows])
     unit = torch.eye(c, dtype=torch.float64)
-    normal = Normal(torch.zeros(c, dtype=torch.float64), unit)
+    normal = start or Normal(torch.zeros(c, dtype=torch.float64), unit)
     for _ in range(ROUNDS):
         mean, _, hidden = _condition(normal, values, gap)
         center = mean.mean(0)
         apart = mean - center
-        normal = Normal(center, (apart.T @ apart + hidden) / len(rows) + RIDGE * unit)
+        total = apart.T @ apart + hidden
+        alone = torch.diag(total.diagonal()) / len(rows)
+        spread = (total + prior * alone) / (len(rows) + prior) + RIDGE * unit
+        change = float((spread - normal.spread).abs().max())
+        normal = Normal(center, spread)
+        if change < TOLERANCE:
+            break
     return normal
 
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from denograd.map.gaps import Filled, fill_gaps, interpolate
 from denograd.map.normal_fill import condition, fit_normal
-from denograd.map.var_smoother import fit_vector, smooth
+from denograd.map.var_smoother import fit_vector, fit_vectors, smooth
 
 
 def waves(n=600, noise=0.0, seed=0):
@@ -112,7 +112,7 @@ def test_a_prediction_without_the_value_itself():
     _, X = waves(300, 0.1)
     missing = np.repeat(np.arange(300) % 2 == 1, 4).reshape(300, 4)
     model = fit_vector(X, missing, np.full(4, 0.01))
-    noise = model.noise.numpy()
+    noise = model.noise
 
     def prediction(values):
         mean, variance = smooth(model, values, missing)
@@ -146,3 +146,37 @@ def test_as_many_rows_with_gaps_as_columns():
     missing[10:15, 2] = True
     mean, _ = condition(fit_normal(clean, missing), clean, missing)
     assert_allclose(mean[10:15, 2], clean[10:15, 2], atol=0.1)
+
+
+@pytest.mark.parametrize("kind", ["series", "tabular"])
+def test_what_is_no_measurement_tells_nothing(kind):
+    _, X = waves(300, 0.1)
+    missing = gaps(X.shape, 0.1)
+    missing[50] = [True, False, False, False]
+    plain = fill_gaps(np.where(missing, np.nan, X), np.full(4, 0.1), kind)
+    X[[49, 51], 0] = X[50, 1] = -9999.0
+    spoilt = fill_gaps(np.where(missing, np.nan, X), np.full(4, 0.1), kind)
+    assert (spoilt.values[~missing] == X[~missing]).all()
+    assert np.abs(spoilt.values - plain.values)[missing].max() < 1.0
+
+
+def test_a_cautious_normal_keeps_what_is_no_chance():
+    """Columns of pure chance are taken for independent; a column that repeats another is still filled from it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 30))
+    X[:, 1] = X[:, 0]
+    missing = gaps(X.shape, 0.1)
+    plain, cautious = (condition(fit_normal(X, missing, prior=k), X, missing)[0] for k in (0.0, 60.0))
+    errors = [((filled - X)[:, 2:][missing[:, 2:]] ** 2).mean() for filled in (plain, cautious)]
+    assert errors[1] < 0.95 * errors[0]
+    known = missing[:, 1] & ~missing[:, 0]
+    assert ((cautious - X)[known, 1] ** 2).mean() < 0.6
+
+
+def test_several_series_side_by_side():
+    _, X = waves(300, 0.1)
+    missing, noise = gaps(X.shape, 0.1), np.full(4, 0.01)
+    together = fit_vectors(X.T[..., None], missing.T[..., None], noise[:, None])
+    means = smooth(together, X.T[..., None], missing.T[..., None])[0]
+    alone = smooth(fit_vector(X[:, 2:3], missing[:, 2:3], noise[2:3]), X[:, 2:3], missing[:, 2:3])[0]
+    assert_allclose(means[2], alone, atol=1e-9)
