@@ -20,6 +20,7 @@ from tqdm import tqdm
 from experiments.base import command, screen
 from experiments.base.command import Option
 from experiments.base.errors import SettingInvalid, UnknownName
+from experiments.base.resources import machine
 from experiments.base.seeds import seed_of
 
 HELP = """AGRA on scikit-learn's digits (1,797 x 64) with flipped labels: who finds the wrong ones while training?
@@ -207,6 +208,10 @@ def _title(kind: str, share: float) -> str:
 
 
 def _main(options: Options) -> None:
+    if options.jobs > (cores := int(machine()["cores"])):
+        raise SettingInvalid(
+            f"jobs={options.jobs} is more than the {cores} cores of this machine: use at most {cores}"
+        )
     tuned = load_tuned(options.tuned) if options.tuned else {}
     try:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -244,15 +249,18 @@ def _main(options: Options) -> None:
 
 def _announce(options: Options, tuned: dict[str, Any]) -> None:
     """Say how much there is to do, and how long it takes by the time of one training of each batch size."""
-    points = math.prod(map(len, GRID.values())) * len(TUNED) * options.tuning_seeds
+    searched = math.prod(map(len, GRID.values())) * len(TUNED) * options.tuning_seeds
     untuned = len(SETTINGS) - len(tuned)
-    trainings = points * untuned + len(SETTINGS) * (len(TUNED) + len(VARIANTS)) * options.seeds
+    trainings = searched * untuned + len(SETTINGS) * (len(TUNED) + len(VARIANTS)) * options.seeds
     print(
         f"{trainings:,} trainings, {options.jobs} at once; timing three of them", file=sys.stderr, flush=True
     )
+    points = [
+        {name: values[0] for name, values in GRID.items()} | {"batch_size": n} for n in GRID["batch_size"]
+    ]
+    run({**TUNED["F1"], **points[-1]}, *SETTINGS[0], 0)  # the first one loads the libraries
     start = time.perf_counter()
-    for size in GRID["batch_size"]:
-        point = {name: values[0] for name, values in GRID.items()} | {"batch_size": size}
+    for point in points:
         run({**TUNED["F1"], **point}, *SETTINGS[0], 0)
     seconds = trainings * (time.perf_counter() - start) / len(GRID["batch_size"]) / options.jobs
     print(f"they take at most about {seconds / 60:,.0f} minutes", file=sys.stderr, flush=True)

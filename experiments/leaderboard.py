@@ -43,14 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(options: Options) -> None:
-    from experiments.report.leaderboard import write_leaderboard
-
     names = [name.strip() for name in options.campaign.strip("[]").split(",") if name.strip()]
     for name in names:
         plain_name("campaign", name)
-    path = write_leaderboard(
-        options.results_dir, names, say=lambda text: print(text, file=sys.stderr, flush=True)
-    )
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    say(f"leaderboard of {options.results_dir}: reading its cells")
+    # what follows is slow to import: by now the first line stands on screen
+    from experiments.report.leaderboard import write_leaderboard
+
+    path = write_leaderboard(options.results_dir, names, say=say)
     print(screen.next_command("open", str(path)))
 
 

@@ -126,7 +126,7 @@ def _describe(content: dict[str, Any], text: str, allow: Sequence[str]) -> str:
         doc = inspect.getdoc(resolve(target, allow)) if target else None
     except HarnessError as error:
         return f"not available: {error}"
-    return (doc or target or "").strip().splitlines()[0]
+    return (doc or target or "").strip().partition("\n")[0]
 
 
 def _target(node: Any) -> str | None:

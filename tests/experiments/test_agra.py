@@ -101,6 +101,7 @@ TUNED = dict.fromkeys(agra.TUNED, POINT)
         (["seeds=0"], None, "seeds must be at least 1, got 0"),
         (["--tuning-seeds", "-1"], None, "tuning_seeds must be at least 1"),
         (["jobs=0"], None, "jobs must be at least 1"),
+        (["jobs=100000"], None, "jobs=100000 is more than the"),
         (["--tuned", "absent.json"], None, "absent.json cannot be read: No such file"),
         (["tuned=f.json"], "{", "f.json is no JSON"),
         (["tuned=f.json"], "[]", "must map settings, such as 'uniform 20%'"),

@@ -42,6 +42,7 @@ def called(module, *words, folder):
         ("list", [], "dataset\n-------\n"),
         ("list", ["denoiser"], "denoiser\n--------\n"),
         ("list", ["dataset=ett"], "ett: reading it\n"),
+        ("leaderboard", [], "leaderboard of results: reading its cells"),
         ("report.command", ["campaign=nothing"], "report of results/nothing: "),
     ],
 )
@@ -60,6 +61,7 @@ for module, *words in (
     ("agra", "seeds=0"),
     ("autoencoder.command", "loss=l3"),
     ("list", "denoser"),
+    ("leaderboard", "campain=first"),
     ("report.command", "campain=first"),
 ):
     sys.argv[1:] = []

@@ -133,6 +133,7 @@ def test_the_list_shows_members_of_ones_own(here, monkeypatch, capsys):
     for name, text in {
         "denoiser/halved": "halved:\n  _target_: halved.Halved\n",
         "noise/loud": "# Loud noise.\n_target_: halved.Loud\n",
+        "dataset/empty": "",
         "dataset/sales": "# What we sold.\npath: sales.csv\ntarget: y\n",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
