@@ -26,6 +26,8 @@ class Method:
         Said below every table that shows the method.
     trains : str
         Prefix of the regressors that the method trains, where it is a way of training and no denoiser.
+    sequential : bool
+        It filters along the order of the rows.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Method:
     reference: bool = False
     note: str = ""
     trains: str = ""
+    sequential: bool = False
 
     @property
     def ranked(self) -> bool:
@@ -53,10 +56,10 @@ METHODS = (
     Method("dae", "DAE", "#117733", "s", published=True),
     Method("dn_resnet", "DN-ResNet", "#999933", "D", published=True),
     Method("pca", "PCA", "#332288", "^", published=True),
-    Method("wavelet", "Wavelet", "#56B4E9", "v", published=True),
-    Method("emd", "EMD", "#B8860B", "P", published=True),
-    Method("kalman", "Kalman", "#009E93", "X", published=True),
-    Method("moving_average", "Moving average", "#AA4499", "p", published=True),
+    Method("wavelet", "Wavelet", "#56B4E9", "v", published=True, sequential=True),
+    Method("emd", "EMD", "#B8860B", "P", published=True, sequential=True),
+    Method("kalman", "Kalman", "#009E93", "X", published=True, sequential=True),
+    Method("moving_average", "Moving average", "#AA4499", "p", published=True, sequential=True),
     Method("denograd_released", "DenoGrad, released settings", "#F4A582", "$r$"),
     Method("denograd_gauss_newton", "DenoGrad Gauss-Newton", "#E69F00", "<"),
     Method("denograd_global", "DenoGrad global", "#882255", ">"),

@@ -104,6 +104,10 @@ def ranking(part: Results, measure: Measure) -> Ranking:
     Of a dataset count the numbers (one a regressor and repetition, or one a repetition) that every method has; one
     without any is left out.
     """
+    return part.remembered(("ranking", measure.name), lambda: _ranked(part, measure))
+
+
+def _ranked(part: Results, measure: Measure) -> Ranking:
     wanted, left_out = part.compared_datasets()
     rows = part.published
     if measure is IMP:
@@ -152,7 +156,7 @@ def rank_table(found: list[Ranking], condition: Condition) -> Table:
     value.index = pd.Index([BY_NAME[name].title for name in value.index], dtype=object)
     return Table(
         name=condition.stem("ranks"),
-        caption=f"average rank of the published methods, 1 the best; {condition}",
+        caption=f"Average rank of the published methods, 1 the best; {condition}",
         columns=[Column(f"rank {r.measure.title} (n={len(r.block)})", "low", 2) for r in used],
         value=value,
         notes=tuple(r.sentence() for r in found),
@@ -226,7 +230,7 @@ def pairs_table(found: Ranking, condition: Condition) -> Table | None:
     titles = ["p Wilcoxon", "p Holm", "p Nemenyi", "P(first better)", "P(same)", "P(second better)"]
     return Table(
         name=condition.stem(f"pairs_{measure.name}"),
-        caption=f"pairs by {measure.title}, {len(found.block)} datasets: Wilcoxon signed-rank (two-sided), "
+        caption=f"Pairs by {measure.title}, {len(found.block)} datasets: Wilcoxon signed-rank (two-sided), "
         f"with Holm's correction, Nemenyi, and the Bayesian signed-rank test with a rope of {measure.rope:g}; "
         f"{condition}",
         columns=[Column(title, "", 3) for title in titles],

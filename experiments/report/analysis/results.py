@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,10 @@ import pandas as pd
 from experiments.report.analysis import published
 from experiments.report.analysis.labels import USUAL, details
 from experiments.report.analysis.measures import MEASURES
-from experiments.report.analysis.methods import PUBLISHED, TRAINERS, Method, Row, methods_of
+from experiments.report.analysis.methods import METHODS, PUBLISHED, TRAINERS, Method, Row, methods_of
 from experiments.report.forms.table import slug
+
+T = TypeVar("T")
 
 PAPER_DATASETS = (
     *("house_prices", "lattice_physics", "parkinsons", "rt_iot2022", "support2"),
@@ -110,6 +112,14 @@ class Results:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     fewer: Results | None = field(default=None, repr=False)
+    _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def remembered(self, key: Any, found: Callable[[], T]) -> T:
+        """What was found once for a key; sections ask for the same parts, ranks and verdicts."""
+        if key not in self._found:
+            self._found[key] = found()
+        answer: T = self._found[key]
+        return answer
 
     @cached_property
     def settings(self) -> list[tuple[str, str, float, str]]:
@@ -141,7 +151,7 @@ class Results:
 
     def under(self, condition: Condition) -> Self:
         """The part under one noise, level and protocol."""
-        return self.where(**condition._asdict())
+        return self.remembered(("under", condition), lambda: self.where(**condition._asdict()))
 
     def at(self, setting: tuple[str, str, float, str]) -> Self:
         """The part of one dataset, noise, level and protocol."""
@@ -161,11 +171,13 @@ class Results:
 
     def row_of(self, name: str) -> int | None:
         """The row that stands for a method: of several settings of it, the one with the most finished cells."""
-        mine = self.denoise[self.denoise["denoiser"] == name]
-        if mine.empty:
-            return None
-        finished = mine.assign(ok=mine["status"] == "ok").groupby("row")["ok"].sum()
-        return min(finished.index, key=lambda row: (-finished[row], row))
+        return self._fullest.get(name)
+
+    @cached_property
+    def _fullest(self) -> dict[str, int]:
+        finished = (self.denoise["status"] == "ok").groupby([self.denoise["denoiser"], self.denoise["row"]])
+        counted = finished.sum().reset_index().sort_values(["status", "row"], ascending=[False, True])
+        return {str(n): int(row) for n, row in counted.groupby("denoiser", sort=False)["row"].first().items()}
 
     @cached_property
     def published(self) -> dict[str, int]:
@@ -274,7 +286,9 @@ def results_of(cells: pd.DataFrame) -> Results:
     cells = _regressor_settings_apart(cells)
     cells = _trainers_as_methods(cells)
     cells, rows = _with_rows(cells)
-    cells["meaningless"] = cells["info"].str.contains('"meaningless"', regex=False).astype(bool)
+    along_rows = cells["denoiser"].isin([method.name for method in METHODS if method.sequential])
+    said = cells["info"].str.contains('"meaningless"', regex=False).astype(bool)
+    cells["meaningless"] = said | (along_rows & (cells["kind"] == "tabular"))
     cells, notes = _latest(cells)
     cells = cells[[*USED, *(c for c in cells if c in METRICS)]]
     cells = cells.astype(dict.fromkeys(HASHED, object))  # grouped by again and again

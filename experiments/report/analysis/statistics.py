@@ -226,10 +226,10 @@ def bayesian_signed_rank(
     walsh = (z[:, None] + z) / 2
     weights = _weights(len(z), seed, samples)
     sides = (walsh > rope).astype(float), (walsh < -rope).astype(float)
-    left, right = (((weights @ side) * weights).sum(axis=1) for side in sides)
-    mass = np.stack([left, 1 - left - right, right], axis=1)
-    wins = mass >= mass.max(axis=1, keepdims=True) - 1e-12
-    p_a, p_rope, p_b = (wins / wins.sum(axis=1, keepdims=True)).mean(axis=0)
+    left, right = (np.einsum("ij,ij->i", weights @ side, weights) for side in sides)
+    mass = np.stack([left, 1 - left - right, right])
+    wins = mass >= np.maximum(np.maximum(*mass[:2]), mass[2]) - 1e-12
+    p_a, p_rope, p_b = (wins / (wins[0] * 1 + wins[1] + wins[2])).mean(axis=1)
     return float(p_a), float(p_rope), float(p_b)
 
 

@@ -17,7 +17,7 @@ from experiments.store.cell import Cell
 from experiments.store.frame import frame
 
 NOISY_TEST = Tag("N", "test features noisy: it has no form that refines a test row without target or future")
-MEANINGLESS = Tag("R", "runs along the order of the rows, which in a table means nothing")
+MEANINGLESS = Tag("R", "filters along the order of the rows, which in a table means nothing")
 
 BASELINE = (
     "[B] without denoising the regressors are worse than the mean of the target: an improvement says little"
@@ -152,7 +152,7 @@ def dataset_table(part: Results, measure: Measure, how: str = "mean", *, others:
         long = numbers(part.denoise, part.denoise["dataset"], part.denoise[measure.name])
         stem, score, meaning = measure.name, None, measure.meaning
     n = part.denoise["repetition"].nunique()
-    caption = f"{meaning}; {condition}; {n} repetition{'s' * (n != 1)} at most"
+    caption = f"{meaning[0].upper()}{meaning[1:]}; {condition}; {n} repetition{'s' * (n != 1)} at most"
     name = condition.stem(stem)
     table = method_table(part, [long], columns, name=name, caption=caption, score=score, notes=notes)
     title = f"{measure.title}, {how} over {'other ' * others}regressors" if measure is IMP else measure.title
@@ -306,7 +306,10 @@ def _reasons(
     keys: Sequence[str],
     columns_of: Callable[[Any], Sequence[str]] | None,
 ) -> dict[tuple[int, int], str]:
-    """Footnotes of numbers that are missing because a cell was skipped or failed."""
+    """Footnotes of numbers that are missing because a cell was skipped or failed.
+
+    A regressor that gives nobody a number is no gap of a method: `absent_regressors` says so once.
+    """
     why: dict[tuple[int, int], str] = {}
     position = {key: i for i, key in enumerate(keys)}
     for cell in denoise.loc[denoise["status"] != "ok", _TOLD].itertuples():
@@ -314,7 +317,9 @@ def _reasons(
         for key in columns_of(cell) if columns_of else where:
             why.setdefault((cell.row, position.get(key, -1)), f"{cell.status}: {last_line(cell.reason)}")
     if score is not None:
-        for cell in score.loc[score["status"] != "ok", _TOLD].itertuples():
+        place = [score[axis] for axis in ("dataset", "noise", "sigma", "protocol", "regressor")]
+        others_have_it = (score["status"] == "ok").groupby(place).transform("max")
+        for cell in score.loc[(score["status"] != "ok") & others_have_it, _TOLD].itertuples():
             where = [cell.regressor, cell.dataset, *(f"{cell.regressor} {m.name}" for m in ERRORS)]
             for key in columns_of(cell) if columns_of else where:
                 reason = f"{cell.regressor} {cell.status}: {last_line(cell.reason)}"

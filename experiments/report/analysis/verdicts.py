@@ -110,8 +110,13 @@ class Verdict:
 
 
 def verdicts(everything: Results, figures: Sequence[dict[str, Any]] | None = None) -> list[Verdict]:
-    """Judge every published figure by the campaign's cells."""
-    entries = published.load().figures if figures is None else figures
+    """Judge every published figure (those of the file, or the given ones) by the campaign's cells."""
+    if figures is not None:
+        return _all_judged(everything, figures)
+    return everything.remembered("verdicts", lambda: _all_judged(everything, published.load().figures))
+
+
+def _all_judged(everything: Results, entries: Sequence[dict[str, Any]]) -> list[Verdict]:
     parts = {sigma: _under_paper(everything, sigma) for sigma in {entry["sigma"] for entry in entries}}
     return [_judged(parts[entry["sigma"]], entry) for entry in entries]
 

@@ -27,7 +27,7 @@ def page(title: str, sections: Sequence[Section], figures: Path) -> str:
             body.append(_choices(chosen, numbers, figures))
             continue
         for section in some:
-            at = slug(section.title.lower())
+            at = slug("about", section.title.lower())
             contents.append(_entry(at, section.title))
             inner = "".join(_part(part, numbers, figures) for part in section.parts)
             body.append(f'<section id="{at}"><h2>{_link(at, section.title)}</h2>{inner}</section>')
@@ -172,8 +172,9 @@ def _head_of(name: str, number: str, caption: str, form: str) -> str:
 def _head(title: str, column: Column | None = None) -> str:
     hint = f' title="{escape(column.hint)}"' if column is not None and column.hint else ""
     under = f"<small>{escape(column.under)}</small>" if column is not None and column.under else ""
-    better = {"high": " ↑", "low": " ↓", "": ""}[column.better] if column is not None else ""
-    return f'<th scope="col"{hint}><button type="button">{escape(title)}{better}{under}</button></th>'
+    better = {"high": "&nbsp;↑", "low": "&nbsp;↓", "": ""}[column.better] if column is not None else ""
+    broken = escape(title).replace("_", "_<wbr>")
+    return f'<th scope="col"{hint}><button type="button">{broken}{better}{under}</button></th>'
 
 
 def _class(name: str) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from experiments.report.forms.table import Grid, Table
+from experiments.report.forms.table import Grid, Part, Table
 from experiments.store.files import writing
 
 LEGEND = (
-    "Best bold, second underlined, where the lead is larger than the spread of repetitions (±); rows in italics are "
-    "not ranked."
+    "Best bold, second underlined, where the lead is larger than the spread of repetitions (±) or that is not known; "
+    "rows in italics are not ranked."
 )
 
 
@@ -73,20 +72,20 @@ def latex(table: Table) -> str:
 
 def csv(table: Table) -> str:
     """Unrounded values, with spreads, counts and tags in columns of their own."""
-    parts: dict[str, object] = {}
+    parts: dict[str, list[str]] = {
+        table.corner: [str(row) for row in table.rows],
+        "control": [str(row in table.controls) for row in table.rows],
+    }
+    named: tuple[tuple[Part, str], ...] = (("value", ""), ("spread", " std"), ("count", " n"))
     for i, column in enumerate(table.columns):
-        parts[column.title] = table.value.iloc[:, i]
-        if table.spread is not None and table.spread.iloc[:, i].notna().any():
-            parts[f"{column.title} std"] = table.spread.iloc[:, i]
-        if table.count is not None:
-            parts[f"{column.title} n"] = table.count.iloc[:, i]
-        tags = ["".join(tag.letter for tag in table.tags.get((row, i), ())) for row in table.value.index]
+        for part, name in named:
+            numbers = [table.at(part, row, i) for row in table.rows]
+            if part == "value" or not all(map(math.isnan, numbers)):
+                parts[column.title + name] = ["" if math.isnan(n) else repr(n) for n in numbers]
+        tags = ["".join(tag.letter for tag in table.tags.get((row, i), ())) for row in table.rows]
         if any(tags):
             parts[f"{column.title} tags"] = tags
-    frame = pd.DataFrame(parts, index=table.value.index).loc[table.rows]
-    frame.index = pd.Index([str(row) for row in table.rows])
-    frame.insert(0, "control", [row in table.controls for row in table.rows])
-    return frame.to_csv(index_label=table.corner)
+    return _csv_text([list(parts), *zip(*parts.values(), strict=True)])
 
 
 # ------------------------------------------------------------------------------------- tables of texts
@@ -101,8 +100,12 @@ def grid_markdown(grid: Grid, number: str = "") -> str:
 
 
 def grid_csv(grid: Grid) -> str:
+    return _csv_text([grid.header, *grid.rows])
+
+
+def _csv_text(rows: Iterable[Sequence[str]]) -> str:
     buffer = io.StringIO()
-    csv_module.writer(buffer, lineterminator="\n").writerows([grid.header, *grid.rows])
+    csv_module.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
 
 

@@ -159,7 +159,7 @@ class Table:
         after = "".join(f" [{tag.letter}]" for tag in self.tags.get((row, number), ()))
         after += f" ({self.footnotes[reason]})" if reason else ""
         counts = ""
-        if self.incomplete(row, number):
+        if self.incomplete(row, number) and self.at("count", row, number) > 0:
             counts = f" ({self.at('count', row, number):.0f}/{self.at('expected', row, number):.0f})"
         if not math.isfinite(value):
             return MISSING + (after or counts)

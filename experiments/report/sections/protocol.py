@@ -53,14 +53,13 @@ def protocol(part: Results, album: Album) -> Section:
     parts += shown
     inline, more = ([table for table in tables if table.columns] for tables in (inline, more))
     if inline or more:
-        parts.append(Folded("By dataset", [*inline, *more], shown=len(inline)))
+        parts.append(Folded("Metric by dataset", [*inline, *more], shown=len(inline)))
     parts += _figures(part, condition, album)
     apart = [table for table in (one_regressor_decides(part), on_what_they_have(part)) if table is not None]
     tests = [*(table for table in against if table not in shown), *pairs]
     folds: tuple[tuple[str, Sequence[Table | Grid]], ...]
     folds = (
-        ("By dataset", single),
-        ("More metrics", more),
+        ("Each dataset", single),
         ("Means and gaps", apart),
         ("Tests of pairs", tests),
     )

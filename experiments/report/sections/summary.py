@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from experiments.report.analysis.findings import findings
@@ -57,7 +59,8 @@ def lacking(everything: Results) -> list[str]:
 def overview(everything: Results) -> Table:
     """Every method under every noise, level and protocol: medians over the datasets of Imp% and of recovery."""
     long, columns = [], []
-    of_column: dict[Condition, list[str]] = {}
+    of_column: dict[tuple[Condition, bool], list[str]] = {}
+    spread: dict[str, pd.Series] = {}
     for measure in (IMP, RECOVERY):
         for condition in everything.conditions:
             found = _by_dataset(everything.under(condition), measure is IMP)
@@ -69,21 +72,36 @@ def overview(everything: Results) -> Table:
             )
             if len(over):
                 key = condition.stem(measure.name)
-                of_column.setdefault(condition, []).append(key)
+                of_column.setdefault((condition, False), []).append(key)
+                if measure is IMP:
+                    of_column.setdefault((condition, True), []).append(key)
+                spread[key] = _spread(everything.under(condition), measure is IMP)
                 columns.append((key, column_of(measure, f"{measure.title} {_short(condition)}")))
                 over = over.reset_index()
                 long.append(numbers(over, key, over["value"], over["n"]))
-    return method_table(
+    table = method_table(
         everything,
         long,
         columns,
         name="overview",
-        caption="Medians over the datasets. Imp %: how much smaller the squared error of the regressors is, mean over "
-        f"those that take part ({everything.group() or 'none'}); recovery %: share of the injected squared error that "
-        "was removed. A number of fewer datasets or regressors than others of its column says of how many, and takes "
-        "no part in the marks. Level of the noise in standard deviations.",
+        caption=_caption(everything),
         score=everything.score[everything.score["headline"]],
-        columns_of=lambda cell: of_column.get(Condition(cell.noise, cell.sigma, cell.protocol), ()),
+        columns_of=lambda cell: of_column.get(
+            (Condition(cell.noise, cell.sigma, cell.protocol), isinstance(cell.regressor, str)), ()
+        ),
+    )
+    shown = everything.present(everything.denoise, everything.score[everything.score["headline"]])
+    spreads = pd.DataFrame({key: spread[key].reindex(shown) for key, _ in columns}, index=shown)
+    return replace(table, spread=spreads.set_axis(table.value.index))
+
+
+def _caption(everything: Results) -> str:
+    return (
+        "Medians over the datasets, ± their standard deviation over repetitions, on the datasets that have all of a "
+        "method's, where these are more than half. Imp %: how much smaller the squared error of the regressors is, "
+        f"mean over those that take part ({everything.group() or 'none'}); recovery %: share of the injected squared "
+        "error that was removed. A number of fewer datasets or regressors than others of its column says of how many, "
+        "and takes no part in the marks. Level of the noise in standard deviations."
     )
 
 
@@ -98,6 +116,24 @@ def _by_dataset(part: Results, of_regressors: bool) -> pd.DataFrame:
     grouped = fine.groupby(["dataset", "row"])
     found = grouped.agg(value=(RECOVERY.name, "mean"), meaningless=("meaningless", "max")).reset_index()
     return found.assign(noisy=False, n=1)
+
+
+def _spread(part: Results, of_regressors: bool) -> pd.Series:
+    """By row, the standard deviation over repetitions of the median over the datasets that have all of them.
+
+    NaN where these are no more than half of the row's datasets.
+    """
+    if of_regressors:
+        long = part.improvements("dataset", "repetition")
+    else:
+        long = part.denoise.loc[part.denoise["status"] == "ok", ["dataset", "repetition", "row"]]
+        long = long.assign(value=part.denoise[RECOVERY.name]).dropna()
+    spreads = {}
+    for row, mine in long.groupby("row"):
+        by_repetition = mine.pivot(index="dataset", columns="repetition", values="value")
+        whole = by_repetition.dropna()
+        spreads[row] = whole.median().std() if 2 * len(whole) > len(by_repetition) else float("nan")
+    return pd.Series(spreads, dtype=float)
 
 
 def _short(condition: Condition) -> str:

@@ -23,20 +23,18 @@ def unfinished(everything: Results, album: Album) -> Section:
     rows = [
         [
             status,
-            denoiser,
             regressor,
             f"{len(group)}",
+            listed(group["denoiser"]),
             listed(group["dataset"]),
             listed(group["protocol"]),
             listed(group["sigma"].map("{:g}".format)),
             why,
         ]
-        for (status, denoiser, regressor, why), group in bad.groupby(
-            ["status", "denoiser", "regressor", "why"], sort=True
-        )
+        for (status, regressor, why), group in bad.groupby(["status", "regressor", "why"], sort=True)
     ]
     caption = f"{len(bad):,} cells, those of one cause together."
     if len(rows) > MOST_CAUSES:
         caption += f" The first {MOST_CAUSES} of {len(rows)} causes; all are in cells.parquet."
-    header = ["status", "denoiser", "regressor", "cells", "datasets", "protocols", "sigma", "reason"]
+    header = ["status", "regressor", "cells", "denoisers", "datasets", "protocols", "sigma", "reason"]
     return Section(title, [Grid("unfinished", caption, header, rows[:MOST_CAUSES])])

@@ -76,7 +76,9 @@ def settings_table(part: Results, condition: Condition, kind: str) -> Table | No
     value, spread = (found.unstack().reindex(columns=regressors) for found in (seeds.mean(), seeds.std()))
     for grid in (value, spread):
         grid.index = pd.Index(order, dtype=object)
-    whole = value.notna().sum(axis=1) > 2
+    ran = value.notna().sum(axis=1)
+    most = ran.groupby([case.dataset for case in order]).transform("max")
+    whole = ran > 2
     largest = (value.sub(value.median(axis=1), axis=0)).abs().fillna(-1).to_numpy().argmax(axis=1)
     apart = np.arange(len(regressors)) == largest[:, None]
     extra = {
@@ -89,10 +91,13 @@ def settings_table(part: Results, condition: Condition, kind: str) -> Table | No
     return Table(
         name=condition.stem(f"what_decides_{NOUNS[kind]}"),
         caption=f"Imp % of the published regressors of {NOUNS[kind]} under several settings and backbones of the "
-        f"published rule; {condition}. The largest part of a mean: the regressor furthest from their median.",
+        f"published rule; {condition}. The largest part of a mean: the regressor furthest from their median. A mean "
+        "over fewer regressors than others of its dataset says of how many; ± is the spread over seeds.",
         columns=columns,
         value=value.assign(**extra),
         spread=spread.assign(**dict.fromkeys(extra, np.nan)),
+        count=(value * np.nan).assign(**dict.fromkeys(extra, ran)),
+        expected=(value * np.nan).assign(**dict.fromkeys(extra, most)),
         corner="dataset and settings",
     )
 

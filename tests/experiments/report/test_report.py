@@ -149,6 +149,44 @@ def test_the_page_needs_nothing_else(campaign):
     assert page.count("<table") == page.count("</table>") > 10
 
 
+def test_everything_on_the_page_has_a_place_and_a_number_of_its_own(campaign):
+    page = (campaign / "report.html").read_text()
+    places = re.findall(r' id="([^"]+)"', page)
+    assert len(places) == len(set(places))
+    for what in ("Table", "Figure"):
+        numbers = [int(n) for n in re.findall(rf"<figcaption><b><a [^>]*>{what} (\d+)</a>", page)]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) > 3
+
+
+SEEN = [
+    ("ink", "paper"),
+    ("ink", "mark"),
+    ("ink", "hover"),
+    ("soft", "paper"),
+    ("soft", "hover"),
+    ("link", "paper"),
+]
+"""Colours of text and of what it stands on."""
+
+
+@pytest.mark.parametrize("theme", [":root", ":root[data-theme=dark]"])
+@pytest.mark.parametrize(("text", "ground"), SEEN)
+def test_contrast_is_that_of_wcag_aa(theme, text, ground):
+    style = (ROOT / "experiments" / "report" / "forms" / "page.css").read_text()
+    (rule,) = re.findall(re.escape(theme) + r"\{([^}]*)\}", style)
+    colours = dict(re.findall(r"--(\w+):(#\w+)", rule))
+
+    def luminance(colour):
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(colours[text]), luminance(colours[ground])))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
 def test_the_archive_alone_gives_the_same_report(campaign, tmp_path):
     copy = tmp_path / "made-up"
     copy.mkdir()
