@@ -60,6 +60,8 @@ class Dataset:
         Of the raw file (of several: of their joined sums); of the frame where there is no file.
     own : Own or None
         What is known of a table that is none of the project's own.
+    groups : (n,) array or None
+        Of a table whose parts must not share a group, such as a subject: the group of each row.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Dataset:
     target: str
     sha256: str
     own: Own | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         frame, name = self.frame, self.name

@@ -36,6 +36,8 @@ class Recipe:
         Takes the unpacked content of each file, returns the frame.
     note : str
         What one should know before quoting a number.
+    groups : str
+        Column of the prepared frame that names groups which no two parts share; it is no column of the dataset.
     revision : int
         To be raised when the frame comes out otherwise; see `experiments.base.code`.
     """
@@ -47,6 +49,7 @@ class Recipe:
     files: tuple[str, ...]
     prepare: Callable[..., pd.DataFrame]
     note: str = ""
+    groups: str = ""
     revision: int = 1
 
     @property
@@ -84,11 +87,13 @@ def load_dataset(
         raise
     except (ValueError, KeyError) as error:  # pandas: no columns to parse, text in place of a number or date
         raise DatasetInvalid(f"{name!r}: cannot be read as expected: {error}") from error
+    groups = frame.pop(recipe.groups).to_numpy() if recipe.groups else None
     text = [column for column in frame if not is_numeric_dtype(frame[column].dtype)]
     if not text:
         frame = frame.astype(float).reset_index(drop=True)
     sums = [sha256 for _, sha256 in found]
-    return Dataset(name, recipe.kind, frame, recipe.target, _join(sums) if sums else frame_sum(frame))
+    identity = _join(sums) if sums else frame_sum(frame)
+    return Dataset(name, recipe.kind, frame, recipe.target, identity, groups=groups)
 
 
 def _join(sums: list[str]) -> str:
@@ -116,6 +121,11 @@ def _parkinsons(raw: bytes) -> pd.DataFrame:
     frame = pd.read_csv(BytesIO(raw))
     require_columns(frame, ["subject#", "motor_UPDRS", "total_UPDRS"], "parkinsons")
     return frame.drop(columns=["subject#", "motor_UPDRS"])
+
+
+def _parkinsons_by_subject(raw: bytes) -> pd.DataFrame:
+    subject = pd.read_csv(BytesIO(raw))["subject#"]
+    return _parkinsons(raw).assign(**{"subject#": subject})
 
 
 def _rt_iot2022(raw: bytes) -> pd.DataFrame:
@@ -252,6 +262,16 @@ DATASETS: dict[str, Recipe] = {
             shape=(360, 40),
             files=("lattice_physics/test.csv",),
             note="the official test file alone, not the benchmark's table",
+        ),
+        Recipe(
+            "parkinsons_by_subject",
+            "tabular",
+            (5_875, 20),
+            "total_UPDRS",
+            ("parkinsons/parkinsons_updrs.data",),
+            _parkinsons_by_subject,
+            "parkinsons, split so that no subject is in two parts",
+            groups="subject#",
         ),
         Recipe(
             "ecl_excerpt",

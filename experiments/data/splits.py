@@ -20,10 +20,13 @@ class Split:
     test: np.ndarray
 
 
-def split_rows(n: int, kind: str, seed: int | np.random.Generator = 0) -> Split:
+def split_rows(
+    n: int, kind: str, seed: int | np.random.Generator = 0, groups: np.ndarray | None = None
+) -> Split:
     """Split `n` rows 70/10/20: a table by a seeded shuffle, a series by time.
 
-    Parts have floor(.7 n), floor(.1 n) and the remaining rows.
+    Parts have floor(.7 n), floor(.1 n) and the remaining rows. With `groups`, (n,), the groups of a table are
+    shuffled, and each goes whole into the part in which its middle row comes to lie: parts have about these sizes.
 
     Raises
     ------
@@ -36,6 +39,13 @@ def split_rows(n: int, kind: str, seed: int | np.random.Generator = 0) -> Split:
         raise SettingInvalid(f"kind must be 'tabular' or 'series', got {kind!r}")
     order = np.arange(n) if kind == "series" else np.random.default_rng(seed).permutation(n)
     train, valid = 7 * n // 10, n // 10
+    if groups is not None:
+        names, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        shuffled = np.random.default_rng(seed).permutation(len(names))
+        middle = np.empty(len(names))
+        middle[shuffled] = sizes[shuffled].cumsum() - sizes[shuffled] / 2
+        part = np.digitize(middle, [train, train + valid])[group]
+        return Split(*(np.flatnonzero(part == i) for i in range(3)))
     parts = np.split(order, [train, train + valid])
     return Split(*(np.sort(part) for part in parts))
 

@@ -20,6 +20,10 @@ REVISION = 1
 """To be raised when splits, scales or noise come out otherwise; see `experiments.base.code`."""
 
 
+FAR, FAR_COLUMNS = 10.0, 3
+"""Standard deviations of the train part beyond which a test row is told, and how many columns are named."""
+
+
 class TooShort(HarnessError):
     """Fewer rows than the task needs."""
 
@@ -73,6 +77,30 @@ class Task:
     n_constant: int
     names: tuple[str, ...]
     known: Problem
+
+    def far_test_rows(self) -> dict[str, Any]:
+        """Rows of the test part with a value that the train part says nothing about: `FAR` of its standard deviations
+        from its mean or more, before noise was added.
+
+        Returns
+        -------
+        found : dict
+            ``rows`` and ``of`` (rows of the test part), and ``furthest``: column to its largest distance, the
+            `FAR_COLUMNS` furthest ones; empty where there is no such row.
+        """
+        series = self.kind == "series"
+        frame = self.clean_X if series else np.column_stack([self.clean_X, self.clean_y])
+        train, test = frame[self.split.train], frame[self.split.test]
+        spread = train.std(axis=0)
+        varies = spread > 1e-12
+        away = np.abs(test[:, varies] - train[:, varies].mean(axis=0)) / spread[varies]
+        far = away >= FAR
+        if not far.any():
+            return {}
+        names = np.array(self.names if series else (*self.names, "target"))[varies]
+        furthest = np.argsort(-away.max(axis=0), kind="stable")[:FAR_COLUMNS]
+        columns = {str(names[j]): round(float(away[:, j].max()), 1) for j in furthest if far[:, j].any()}
+        return {"rows": int(far.any(axis=1).sum()), "of": len(test), "furthest": columns}
 
     @property
     def fit_rows(self) -> np.ndarray:
@@ -182,7 +210,8 @@ def prepare(
     frame = X if series else np.column_stack([X, y])
     target = 0 if series else frame.shape[1] - 1
 
-    split = split_rows(len(frame), dataset.kind, seed_of("split", dataset.name, repetition))
+    groups = None if dataset.groups is None else dataset.groups[chosen]
+    split = split_rows(len(frame), dataset.kind, seed_of("split", dataset.name, repetition), groups)
     if series and len(split.train) <= window:
         raise TooShort(
             f"the training part of {dataset.name} has {len(split.train)} steps, its windows {window}: "

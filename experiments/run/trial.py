@@ -187,6 +187,8 @@ class Trial:
             "test_form": self.protocol == "paper" or refined.X_test is not None,
             "n_constant_columns": task.n_constant,
         }
+        if far := task.far_test_rows():
+            facts["far_test_rows"] = far
         if task.sigma and self.bench.noise.fraction:
             facts["noise_level"] = _reached(task)
         against_order = getattr(self._asked, "sequential", False) and task.kind == "tabular"

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.report.analysis import published, statistics
+from experiments.report.analysis.far_rows import far_test_rows
 from experiments.report.analysis.measures import BY_NAME as MEASURES
 from experiments.report.analysis.measures import IMP, RECOVERY
 from experiments.report.analysis.methods import BY_NAME
@@ -46,6 +47,7 @@ def findings(everything: Results) -> list[str]:
         if condition.noise != "none":
             found += _recovered(everything.under(condition))
     if found:
+        found += _far_rows(everything)
         found += _limits(everything)
     return found
 
@@ -66,16 +68,29 @@ def _ranks(part: Results) -> Iterator[str]:
     datasets = {len(found.block) for found, _ in said}
     over = f"{min(datasets)} to {max(datasets)}" if len(datasets) > 1 else f"{min(datasets)}"
     places = ", ".join(
-        f"{place} by {found.measure.title} (average rank {found.ranks[OURS]:.2f}, published "
+        f"{place} by {found.measure.title} (average rank {_with_spread(found)}, published "
         f"{published_ranks()[found.measure.name]:.2f})"
         for found, place in said
     )
     yield (
         f"Under the paper's own protocol, {part.conditions[0].level}, {title} comes, of the eight methods, {places}, "
-        f"over {over} datasets."
+        f"over {over} datasets, {_repetitions(part)}."
     )
     for found, _ in said:
         yield _told_apart(found)
+
+
+def _with_spread(found: Ranking) -> str:
+    """DenoGrad's average rank, ± its standard deviation over repetitions where that is known."""
+    spread = found.spread[OURS]
+    return f"{found.ranks[OURS]:.2f}" + (f" ± {spread:.2f}" if np.isfinite(spread) else "")
+
+
+def _repetitions(part: Results) -> str:
+    """How many repetitions are behind the datasets of a part."""
+    counts = part.denoise.groupby("dataset")["repetition"].nunique()
+    least, most = int(counts.min()), int(counts.max())
+    return f"{least} to {most} repetitions" if least < most else f"{most} repetition{'s' * (most != 1)}"
 
 
 def published_ranks() -> dict[str, float]:
@@ -134,9 +149,11 @@ def _one_regressor(part: Results) -> Iterator[str]:
         name = (without - values.mean()).abs().idxmax()
         if values.mean() * without[name] < 0:
             mean, own, rest = (_percent(v) for v in (values.mean(), values[name], without[name]))
+            seeds = scores.groupby("repetition")["imp"].mean()
+            of = f" ± {_percent(seeds.std())} over {len(seeds)} repetitions" if len(seeds) > 1 else ""
             yield (
-                f"On {dataset} the mean Imp% of {BY_NAME[OURS].title}, {mean}, hangs on {name} ({own}): without it, it "
-                f"is {rest}."
+                f"On {dataset} the mean Imp% of {BY_NAME[OURS].title}, {mean}{of}, hangs on {name} ({own}): without "
+                f"it, it is {rest}."
             )
 
 
@@ -168,7 +185,8 @@ def _protocols(everything: Results) -> Iterator[str]:
             for name in names
         ]
         datasets = f"{len(both)} dataset{'s' * (len(both) != 1)}"
-        yield f"Median Imp% on the same {datasets}, {level}: {'; '.join(clauses)}."
+        repeated = _repetitions(everything.under(Condition(noise, sigma, "deployable")))
+        yield f"Median Imp% on the same {datasets}, {level}, {repeated}: {'; '.join(clauses)}."
         if "constant" in medians and medians["constant"][0] > ERASED > medians["constant"][1] and not erased:
             erased = True
             yield (
@@ -197,7 +215,9 @@ def _gains(part: Results) -> Iterator[str]:
             continue
         medians = mine[ranked].median().sort_values(ascending=False, kind="stable")
         helping = medians[medians > IMP.rope]
-        where = f"On {len(datasets)} {noun} under deployable, {part.conditions[0].level}"
+        where = (
+            f"On {len(datasets)} {noun} under deployable, {part.conditions[0].level}, {_repetitions(part)}"
+        )
         if helping.empty:
             yield f"{where}, none of {len(ranked)} methods has a median Imp% above {IMP.rope:g}."
         else:
@@ -224,7 +244,20 @@ def _recovered(part: Results) -> Iterator[str]:
     condition = part.conditions[0]
     if OURS in complete and OURS not in closer:
         text += f"; the median recovery of {BY_NAME[OURS].title} is {_percent(value[OURS].median())}"
-    yield f"{text} ({condition})."
+    yield f"{text} ({condition}, {_repetitions(part)})."
+
+
+def _far_rows(everything: Results) -> Iterator[str]:
+    """Test rows that the train part says nothing about, by dataset."""
+    clauses = [
+        f"{one.dataset} {one.rows} of {one.of:,} ({one.column}, {one.distance:.0f})"
+        for one in far_test_rows(everything)
+    ]
+    if clauses:
+        yield (
+            "Test rows with a value ten or more standard deviations of the train part from its mean (the furthest "
+            f"column, and how far): {', '.join(clauses)}. One squared error there can outweigh hundreds of others."
+        )
 
 
 def _limits(everything: Results) -> Iterator[str]:

@@ -31,6 +31,8 @@ class Ranking:
         Those behind Imp%; empty for the other measures.
     missing : tuple of Method
         Published methods that the campaign does not have at all; then there are no tests.
+    spread : Series
+        Standard deviation of the average ranks over the repetitions that have every dataset; NaN for fewer than two.
     partial : dict
         Datasets on which some methods have more numbers than all share: how many all share, and the most of one.
     """
@@ -41,6 +43,7 @@ class Ranking:
     regressors: str = ""
     missing: tuple[Method, ...] = ()
     partial: dict[str, tuple[int, int]] = field(default_factory=dict)
+    spread: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
     @cached_property
     def friedman(self) -> Friedman | None:
@@ -135,7 +138,23 @@ def _ranked(part: Results, measure: Measure) -> Ranking:
     partial = {d: (int(shared[d]), int(numbers.loc[d].max())) for d in block.index if d in shared}
     partial = {dataset: (n, most) for dataset, (n, most) in partial.items() if n < most}
     missing = tuple(method for method in PUBLISHED if method.name not in rows)
-    return Ranking(measure, block, left_out | _other_settings(part), regressors, missing, partial)
+    spread = _rank_spread(common, block, rows, measure)
+    return Ranking(measure, block, left_out | _other_settings(part), regressors, missing, partial, spread)
+
+
+def _rank_spread(
+    common: pd.DataFrame, block: pd.DataFrame, rows: dict[str, int], measure: Measure
+) -> pd.Series:
+    """By name of method, how far its average rank moves with the repetition."""
+    by_repetition = common.groupby(["repetition", "dataset", "row"])["value"].mean().unstack()
+    found = []
+    for _, values in by_repetition.groupby("repetition"):
+        one = values.droplevel("repetition").reindex(index=block.index, columns=list(rows.values()))
+        if len(one) and one.notna().all(axis=None):
+            found.append(statistics.ranks(one.set_axis([*rows], axis=1), measure.better).mean())
+    if len(found) < 2:
+        return pd.Series(np.nan, index=list(rows), dtype=float)
+    return pd.DataFrame(found).std()
 
 
 def _other_settings(part: Results) -> dict[str, str]:
@@ -153,12 +172,14 @@ def rank_table(found: list[Ranking], condition: Condition) -> Table:
     used = [r for r in found if len(r.block)]
     value = pd.DataFrame({r.measure.name: r.ranks for r in used})
     value = value.reindex([method.name for method in PUBLISHED if method.name in value.index])
-    value.index = pd.Index([BY_NAME[name].title for name in value.index], dtype=object)
+    spread = pd.DataFrame({r.measure.name: r.spread.reindex(value.index) for r in used}, index=value.index)
+    value.index = spread.index = pd.Index([BY_NAME[name].title for name in value.index], dtype=object)
     return Table(
         name=condition.stem("ranks"),
         caption=f"Average rank of the published methods, 1 the best; {condition}",
         columns=[Column(f"rank {r.measure.title} (n={len(r.block)})", "low", 2) for r in used],
         value=value,
+        spread=spread,
         notes=tuple(r.sentence() for r in found),
     )
 

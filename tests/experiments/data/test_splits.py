@@ -1,10 +1,14 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.base.errors import DatasetInvalid, SettingInvalid
+from experiments.data.dataset import Dataset
+from experiments.data.noise import Gaussian
 from experiments.data.splits import Scaler, split_rows, window_view
+from experiments.data.task import prepare
 
 
 @given(st.integers(10, 5_000), st.sampled_from(["tabular", "series"]), st.integers(0, 2**63))
@@ -25,6 +29,47 @@ def test_series_are_split_by_time_and_tables_by_the_seed():
     one, same, other = (split_rows(100, "tabular", seed).train for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
+
+
+@given(st.integers(0, 2**63), st.lists(st.integers(1, 40), min_size=12, max_size=60))
+def test_groups_stay_whole_and_parts_keep_about_their_sizes(seed, sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)[::-1]
+    n = len(groups)
+    split = split_rows(n, "tabular", seed, groups)
+    parts = [split.train, split.valid, split.test]
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(n))
+    assert sum(len(np.unique(groups[part])) for part in parts) == len(sizes)
+    assert abs(len(split.train) - 7 * n // 10) <= max(sizes) / 2 + 1
+
+
+@pytest.mark.parametrize("kind", ["series", "tabular"])
+def test_a_task_names_the_test_rows_that_the_train_part_says_nothing_about(kind):
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    frame = pd.DataFrame(values, columns=["y", "pressure", "wind"])
+
+    def far(frame):
+        dataset = Dataset("made_up", kind, frame, "y", "0")
+        return prepare(dataset, Gaussian(sigma=0.3), "paper", repetition=0, window=6, rows=None)
+
+    task = far(frame)
+    assert task.far_test_rows() == {}
+    row = task.split.test[3]
+    frame.loc[row, "pressure"] = 100.0
+    frame.loc[task.split.train[3], "wind"] = 100.0  # a training row may be what it likes
+    found = far(frame).far_test_rows()
+    train = frame["pressure"].to_numpy()[task.split.train]
+    assert (found["rows"], found["of"]) == (1, 40)
+    assert found["furthest"] == {"pressure": round((100 - train.mean()) / train.std(), 1)}
+
+
+def test_a_task_splits_a_dataset_by_its_groups():
+    groups = np.repeat(np.arange(40), 5)
+    frame = pd.DataFrame({"y": np.random.default_rng(0).normal(size=200), "group": groups * 1.0})
+    dataset = Dataset("made_up", "tabular", frame, "y", "0", groups=groups)
+    task = prepare(dataset, Gaussian(sigma=0.0), "paper", repetition=0, window=6, rows=150)
+    parts = [set(task.X[part, 0]) for part in (task.split.train, task.split.valid, task.split.test)]
+    assert len(task.X) == 150
+    assert sum(map(len, parts)) == len(set.union(*parts))
 
 
 def test_bad_splits():

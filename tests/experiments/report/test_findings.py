@@ -51,6 +51,17 @@ def test_the_place_of_denograd(cells):
     assert said([c for c in cells if c.spec["denoiser"] != "emd"], "Under the paper's own protocol") == []
 
 
+def test_far_test_rows_are_counted_and_named_while_there_are_some(cells):
+    far = {"far_test_rows": {"rows": 7, "of": 316, "furthest": {"pressure": 132.4, "wind": 11.0}}}
+    outlying = [
+        replace(c, info={**c.info, **far}) if c.stage == "denoise" and c.spec["dataset"] == "wth" else c
+        for c in cells
+    ]
+    (sentence,) = said(outlying, "standard deviations of the train part")
+    assert "wth 7 of 316 (pressure, 132)." in sentence
+    assert said(cells, "standard deviations of the train part") == []
+
+
 def test_what_the_test_tells_apart(cells):
     def by_place(cell):
         return METHODS.index(cell.spec["denoiser"]) / 10
@@ -115,7 +126,8 @@ def test_seeds_and_caps_are_named_while_they_limit(cells):
     assert "5 of 5 datasets" in few
     assert "Capped: rows 2000." in few
     enough = [replace(c, provenance={**c.provenance, "caps": {}}) for c in made(repetitions=3)]
-    assert said(enough, "repetitions") == []
+    assert said(enough, "fewer than 3 repetitions") == []
+    assert said(enough, "Capped") == []
 
 
 def test_nothing_is_said_of_what_is_not_there():
