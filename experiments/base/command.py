@@ -216,6 +216,8 @@ def _value(key: str, text: str, hint: Any, option: Option) -> Any:
             raise WrongCall(f"{key} is true or false, got '{text}'")
         return text.lower() == "true"
     text = unquoted(text)
+    if not text:
+        raise WrongCall(f"{key} needs a value: {key}=VALUE")
     if kind is Path:
         return Path(text).expanduser()
     try:

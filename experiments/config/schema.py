@@ -129,6 +129,9 @@ def as_config(node: DictConfig) -> Config:
         raise BadConfig(f"threads must be at least 1, got {config.threads}")
     if config.device not in ("auto", "cpu") and not config.device.startswith("cuda"):
         raise BadConfig(f"device must be auto, cpu or cuda, got '{config.device}'")
+    for key in ("results_dir", "data_dir"):
+        if getattr(config, key) == "":
+            raise BadConfig(f"{key}= names no folder: write {key}=FOLDER, or leave it out")
     _check_dataset(config.dataset)
     if config.columns not in ("fit", "all"):
         raise BadConfig(f"columns must be fit or all, got '{config.columns}'")

@@ -58,6 +58,8 @@ def test_a_home_folder_is_expanded_and_null_is_none():
         (["rate=high"], "rate is a number, got 'high'"),
         (["verify=perhaps"], "verify is true or false, got 'perhaps'"),
         (["--seeds"], "seeds needs a value"),
+        (["data_dir="], "data_dir needs a value"),
+        (["loss=''"], "loss needs a value"),
         (["loss=l2"], "there is no loss 'l2'. Did you mean l1?"),
     ],
 )

@@ -278,6 +278,7 @@ def test_rows_of_a_capped_table_are_a_seeded_draw_and_of_a_series_the_first():
         ("denoiser=[pca]", "identity"),
         ("regressor=[lstm]", "tabular"),
         ("repetitions=0", "repetitions"),
+        ("results_dir=", "results_dir= names no folder"),
         ("threads=0", "threads"),
         ("device=gpu", "device"),
         ("campaign=../elsewhere", "campaign"),
