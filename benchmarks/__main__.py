@@ -43,6 +43,7 @@ BENCHMARKS = {
     "training_loop": Benchmark("The training loop beside the bare one"),
     "denoisers": Benchmark("Seconds of every baseline"),
     "first_calls": Benchmark("First call and next, spinning threads, a wide table"),
+    "growth": Benchmark("How time and memory of a denoising grow with the rows"),
     "metrics": Benchmark("Seconds and memory of the metrics"),
     "report": Benchmark("From 100,000 made-up cells to the full report"),
     "campaign": Benchmark("Overhead of a campaign, and what a second worker gains", ("overhead",)),

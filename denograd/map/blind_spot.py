@@ -34,11 +34,11 @@ MOST = 1e60
 """Larger values, and columns of smaller ones than its inverse, are refused: fourth powers are computed with."""
 
 WIDE_TABLE = 100
-"""A table with more columns has no networks: their first layers, one per column and fold, each over all columns, would
-take gigabytes."""
+"""The networks of a table with more columns see the leading components of the others: their first layers, one per
+column and fold, each over all columns, would take gigabytes."""
 
 CHUNK = 4096
-"""Rows that pass through the networks at once."""
+"""Rows that pass through the networks at once, fewer of a wide table."""
 
 
 class BlindSpot:
@@ -58,7 +58,7 @@ class BlindSpot:
         Parts of the cross-fitting: every fifth stretch of 50 steps of a series, random rows of a table.
     hidden : int, default 32
         Units of both hidden layers of a column's network; 0 leaves the ridge alone. Wide series (more than
-        32 columns) and wide tables (more than 100) have no network.
+        32 columns) have no network, those of wide tables (more than 100) see leading components.
     epochs : int, optional
         Passes of the network over the data; by default 20 over a table and 10 over a series, and never more
         than about half a minute of one core allows.
@@ -173,8 +173,7 @@ class BlindSpot:
         residual = self._fit_linear(features, Z)
         self.gain_ = torch.zeros(c, device=self.device)
         self.net_: dict[str, Tensor] = {}
-        nets = not self.wide_ and (self.kind == "series" or c <= WIDE_TABLE)
-        if self.hidden and nets and not self.constant_.all():
+        if self.hidden and not self.wide_ and not self.constant_.all():
             residual += self._fit_nets(features, Z, residual, seed=int(rng.integers(2**63)))
         self.prediction_ = (Z + residual) * self.scale_ + self.center_
         self.residual_ = self.prediction_ - X
@@ -216,7 +215,7 @@ class BlindSpot:
             windows = features.reshape(len(Z), 2 * self.context + 1, self.columns_)
             weights, bias, guess = fit_wide_ridge(windows, Z, self.fold_, verbose=self.verbose)
         else:
-            weights, bias, guess = fit_ridge(features, Z, self.fold_, self._own())
+            weights, bias, guess, self._components = fit_ridge(features, Z, self.fold_, self._own())
         weights[:, :, self.constant_] = bias[:, self.constant_] = 0.0
         self.linear_ = torch.tensor(weights, dtype=torch.float32, device=self.device)
         self.bias_ = torch.tensor(bias, dtype=torch.float32, device=self.device)
@@ -226,6 +225,9 @@ class BlindSpot:
         """Train the networks on what the ridge leaves over; give what they add to its residual, (n, c)."""
         x = torch.from_numpy(features).float().to(self.device)
         z = torch.from_numpy(Z).float().to(self.device)
+        components = None
+        if self.kind == "tabular" and self.columns_ > WIDE_TABLE:
+            components = torch.from_numpy(self._components).float().to(self.device)
         self.net_ = fit_nets(
             x,
             torch.stack([z - self._linear_part(x, k) for k in range(self.folds)]),
@@ -235,13 +237,14 @@ class BlindSpot:
             hidden=self.hidden,
             epochs=self.epochs,
             seed=seed,
+            components=components,
             verbose=self.verbose,
         )
         correction = np.empty(Z.shape)
         with torch.no_grad():
             for k in range(self.folds):
                 mine = np.flatnonzero(self.fold_ == k)
-                for part in np.array_split(mine, len(mine) // CHUNK + 1):
+                for part in np.array_split(mine, len(mine) // self._chunk() + 1):
                     correction[part] = self._net_part(x[part], k).cpu().numpy()
         # how much of a net to believe: its regression coefficient on rows it was not trained on
         gain = -(residual * correction).sum(0) / np.maximum((correction**2).sum(0), 1e-12)
@@ -273,15 +276,15 @@ class BlindSpot:
 
     def segments(self, models: NDArray[np.int64]) -> Iterator[Segment]:
         """Cut the rows into segments (see `Segment`); those of a table are sorted into runs of one model."""
-        n = len(models)
+        n, size = len(models), self._chunk()
         if self.kind == "tabular":
             edges = np.flatnonzero(np.diff(models)) + 1
             runs = zip([0, *edges], [*edges, n], strict=True)
         else:
             runs = zip([0], [n], strict=True)
         for a, b in runs:
-            for start in range(a, b, CHUNK):
-                stop = min(start + CHUNK, b)
+            for start in range(a, b, size):
+                stop = min(start + size, b)
                 if self.kind == "tabular":
                     first, last = start, stop
                 else:
@@ -318,6 +321,9 @@ class BlindSpot:
         back = np.argsort(order)
         z = torch.from_numpy(X[order]).to(self.device)
         return predict_rows(z, self.segments(models[order]), self.columns_)[back]
+
+    def _chunk(self) -> int:
+        return CHUNK if self.columns_ <= WIDE_TABLE else max(CHUNK * WIDE_TABLE // self.columns_, 1)
 
     def _own(self) -> NDArray[np.int64]:
         """Where a column's own value stands among the features."""

@@ -19,11 +19,17 @@ PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 BATCH, RATE, WARM_UP = 256, 3e-3, 0.15
 """Rows of a batch, highest learning rate of the networks, and the share of the steps until it is reached."""
 
+COMPONENTS = 16
+"""So many leading components stand for all columns before the networks of a wide table."""
+
+MOST_VALUES = 2**22
+"""A batch has fewer rows where a layer of all networks would have more values."""
+
 FLOPS = 6e11
 """Work that training the networks may take: about half a minute of one core."""
 
 
-def fit_ridge(F: Array, Z: Array, fold: Folds, own: NDArray[np.int64]) -> tuple[Array, Array, Array]:
+def fit_ridge(F: Array, Z: Array, fold: Folds, own: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
     """Ridge of every column on all features but its own, every fold's from one eigendecomposition.
 
     With the precision ``P = (F'F + penalty I)^-1`` the ridge coefficients of feature j on all the others are
@@ -45,12 +51,15 @@ def fit_ridge(F: Array, Z: Array, fold: Folds, own: NDArray[np.int64]) -> tuple[
     bias : (folds, c) array
     guess : (n, c) array
         Cross-fitted predictions.
+    components : (folds, d, k) array
+        Leading principal components of what every fold learns from, scaled so that scores have a mean variance of 1.
     """
     n, c = Z.shape
     folds, d, each = fold.max() + 1, F.shape[1], np.arange(c)
     total, sums = F.T @ F, F.sum(0)
     weights, mean = np.empty((len(PENALTIES), folds, d, c)), np.empty((folds, d))
     guess = np.empty((len(PENALTIES), n, c))
+    components = np.empty((folds, d, min(COMPONENTS, d)))
     for k in range(folds):
         part = F[fold == k]
         rest = n - len(part)
@@ -58,6 +67,8 @@ def fit_ridge(F: Array, Z: Array, fold: Folds, own: NDArray[np.int64]) -> tuple[
         gram = total - part.T @ part - rest * np.outer(mean[k], mean[k])
         values, vectors = np.linalg.eigh(gram)
         values = np.maximum(values, 0.0)
+        leading = slice(d - components.shape[2], d)
+        components[k] = vectors[:, leading] / np.sqrt(np.maximum(values[leading].mean() / rest, 1e-12))
         for p, penalty in enumerate(PENALTIES):
             W = (vectors / (values + penalty)) @ vectors[own].T
             W /= -W[own, each]
@@ -67,7 +78,7 @@ def fit_ridge(F: Array, Z: Array, fold: Folds, own: NDArray[np.int64]) -> tuple[
     best = ((guess - Z) ** 2).sum(1).argmin(0)
     chosen = weights[best, :, :, each].transpose(1, 2, 0)
     bias = mean[:, own] - np.einsum("kd,kdc->kc", mean, chosen)
-    return chosen, bias, guess[best, :, each].T
+    return chosen, bias, guess[best, :, each].T, components
 
 
 def fit_wide_ridge(
@@ -122,9 +133,18 @@ def fit_wide_ridge(
 
 
 def net_forward(x: Tensor, net: dict[str, Tensor]) -> Tensor:
-    """Two hidden layers per fold and column: ``(folds, b, d) -> (folds, b, c)``."""
+    """Two hidden layers per fold and column: ``(folds, b, d) -> (folds, b, c)``.
+
+    Those of a wide table see scores on leading components, from which the part of the column's own value is taken off.
+    """
     folds, c, h, _ = net["w2"].shape
-    a = torch.relu(torch.baddbmm(net["b1"], x, net["w1"])).view(folds, -1, c, h).transpose(1, 2)
+    if (components := net.get("components")) is None:
+        first = torch.baddbmm(net["b1"], x, net["w1"])
+    else:
+        own = (components.transpose(1, 2)[..., None] * net["w1"].view(folds, -1, c, h)).sum(1)
+        first = torch.baddbmm(net["b1"], x @ components, net["w1"])
+        first = first - (x[..., None] * own[:, None]).flatten(2)
+    a = torch.relu(first).view(folds, -1, c, h).transpose(1, 2)
     a = torch.relu(a @ net["w2"] + net["b2"])
     out: Tensor = (a @ net["w3"] + net["b3"])[..., 0].transpose(1, 2)
     return out
@@ -140,6 +160,7 @@ def fit_nets(
     hidden: int,
     epochs: int,
     seed: int,
+    components: Tensor | None = None,
     verbose: bool = False,
 ) -> dict[str, Tensor]:
     """Train one network per fold and column, all of them in the same batched products.
@@ -156,6 +177,8 @@ def fit_nets(
     unseen : (d,) bool array
         Features that no network is to see (constant ones).
     hidden, epochs, seed : int
+    components : (folds, d, k) tensor, optional
+        Of a wide table, whose features are its columns: see `net_forward`.
 
     Returns
     -------
@@ -163,22 +186,25 @@ def fit_nets(
         For `net_forward`; masked weights are exactly zero.
     """
     folds, _, c = target.shape
-    rows = FoldRows(fold, BATCH)
+    inputs = x.shape[1] if components is None else components.shape[2]
+    rows = FoldRows(fold, min(BATCH, max(MOST_VALUES // (folds * c * hidden), 1)))
     spread = torch.stack([target[k][rows.train[k]].std(0) for k in range(folds)]).clamp_min(1e-6)
     g = torch.Generator().manual_seed(seed)
-    net = _initial_nets(folds, x.shape[1], c, hidden, g, x.device)
-    # an input that a network must not see gets no weight
-    mask = torch.from_numpy(~unseen).float()[:, None].repeat(1, c)
-    mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
+    net = _initial_nets(folds, inputs, c, hidden, g, x.device)
+    fixed = {} if components is None else {"components": components}
+    mask = torch.ones(inputs, c)
+    if components is None:  # an input that a network must not see gets no weight
+        mask[torch.from_numpy(unseen)] = 0.0
+        mask[torch.from_numpy(blind), torch.arange(c)] = 0.0
     mask = mask.repeat_interleave(hidden, dim=1).to(x.device)
     each = torch.arange(folds, device=x.device)[:, None]
 
     def loss(batch: Tensor) -> Tensor:
-        guess = net_forward(x[batch], {**net, "w1": net["w1"] * mask})
+        guess = net_forward(x[batch], {**net, **fixed, "w1": net["w1"] * mask})
         goal = target[each, batch] / spread[:, None]
         return torch.nn.functional.huber_loss(guess, goal, delta=2.0, reduction="sum") / rows.batch
 
-    work = 6.0 * folds * rows.batch * c * hidden * (x.shape[1] + hidden)
+    work = 6.0 * folds * rows.batch * c * hidden * (inputs + hidden)
     train_folds(
         net.values(),
         rows,
@@ -193,7 +219,7 @@ def fit_nets(
     trained["w1"] *= mask
     trained["w3"] *= spread[:, :, None, None]
     trained["b3"] *= spread[:, :, None, None]
-    return trained
+    return trained | fixed
 
 
 def _initial_nets(

@@ -217,11 +217,37 @@ def test_sizes_whose_squares_cannot_be_computed_with_are_refused(unit):
         BlindSpot("series").fit(X)
 
 
-def test_a_wide_table_has_no_networks(monkeypatch):
+@pytest.fixture
+def wide(monkeypatch):
+    """What a table of more than 100 columns gets, with five of them."""
     monkeypatch.setattr("denograd.map.blind_spot.WIDE_TABLE", 3)
-    X = np.random.default_rng(0).normal(size=(60, 2)) @ np.ones((2, 4))
-    X += 0.3 * np.random.default_rng(1).normal(size=X.shape)
-    wide, narrow = BlindSpot(epochs=1).fit(X), BlindSpot(epochs=1).fit(X[:, :3])
-    assert wide.net_ == {}
-    assert narrow.net_
-    assert np.isfinite(refine(wide, X, 0.3, fitted_rows=60, solver="one_step").values).all()
+
+
+def test_the_networks_of_a_wide_table_learn_from_leading_components(wide):
+    _, noisy = surface(1000)
+    nets, ridge = (BlindSpot(hidden=hidden).fit(noisy) for hidden in (32, 0))
+    assert nets.net_["components"].shape == (5, 5, 5)
+    assert nets.net_["w1"].shape == (5, 5, 5 * 32)
+    assert nets.mse_[3] < 0.6 * ridge.mse_[3], "no ridge predicts tanh(a b)"
+    assert_allclose(nets.predict(noisy)[:7], nets.predict(noisy[:7]), atol=1e-5)
+
+
+def test_no_value_of_a_wide_table_sees_itself(wide):
+    _, noisy = surface(100)
+    blind = BlindSpot(hidden=8, epochs=2).fit(noisy)
+    z = torch.from_numpy(noisy).requires_grad_()
+    models = blind.models_of(100, 100)
+    first = next(blind.segments(models[blind.order(models)]))
+    for column in range(5):
+        gradient = torch.autograd.grad(first.predict(z[first.reads])[3, column], z)[0]
+        assert abs(gradient[3, column]) < 1e-5 * gradient.abs().sum()
+
+
+def test_a_layer_of_a_wide_table_has_no_more_values_than_memory_bears(wide, monkeypatch):
+    """Fewer rows go through at once; the prediction is the same."""
+    _, noisy = surface(100)
+    blind = BlindSpot(**QUICK).fit(noisy)
+    whole = blind.predict(noisy)
+    monkeypatch.setattr("denograd.map.blind_spot.CHUNK", 10)
+    assert all(len(range(100)[s.rows]) <= 6 for s in blind.segments(np.zeros(100, dtype=int)))
+    assert_allclose(blind.predict(noisy), whole, atol=1e-6)
