@@ -5,12 +5,18 @@ A page says where by a comment, ``<!-- build: NAME -->``; on a code host, which 
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import csv
+import io
 import re
+import runpy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 MARK = re.compile(r"<!-- build: (\w+) -->")
@@ -18,6 +24,14 @@ MARK = re.compile(r"<!-- build: (\w+) -->")
 
 class UnknownPart(Exception):
     """A page names a part that nothing here makes."""
+
+
+def on_files(files: Files, config: Any, **_: Any) -> Files:
+    """Run the gallery, and add its pictures to the site."""
+    SHOWN[:] = [run_example(ROOT / "examples" / f"{name}.py") for name in GALLERY]
+    for shown in SHOWN:
+        files.append(File.generated(config, f"docs/gallery/{shown.name}.png", content=shown.picture))
+    return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -82,5 +96,81 @@ def leaderboard() -> str:
     return fragment(described(ROOT / "results", CAMPAIGNS, link="../../results/{}/report.html"))
 
 
-IN_MARKDOWN = {"figures": figures}
+# --------------------------------------------------------------------------------------------- the gallery
+
+GALLERY = (
+    *("clean_a_series", "frame_with_gaps", "nasdaq_series"),
+    *("compare_own_denoiser", "chosen_target", "read_a_campaign"),
+)
+"""Examples that end with a figure."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A script that was run.
+
+    Attributes
+    ----------
+    name, title, text, code : str
+        The title is the first line of its docstring, the text what follows.
+    output : str
+        What it printed.
+    picture : bytes
+        Its figure as PNG.
+    alt : str
+        The figure's title: what the picture says.
+    """
+
+    name: str
+    title: str
+    text: str
+    code: str
+    output: str
+    picture: bytes
+    alt: str
+
+
+SHOWN: list[Example] = []
+
+
+def run_example(path: Path) -> Example:
+    """Run a script as `python` does, and keep the figure that it shows."""
+    import matplotlib.pyplot as plt
+    import torch
+
+    plt.switch_backend("agg")
+    show, plt.show = plt.show, lambda: None
+    printed, picture = io.StringIO(), io.BytesIO()
+    try:
+        with contextlib.redirect_stdout(printed), torch.random.fork_rng():
+            runpy.run_path(str(path), run_name="__main__")
+        (number,) = plt.get_fignums()
+        figure = plt.figure(number)
+        figure.savefig(picture, format="png", dpi=130)
+        alt = figure.get_suptitle()
+    finally:
+        plt.show = show
+        plt.close("all")
+    source = path.read_text(encoding="utf-8")
+    title, _, text = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")
+    code = source.split('"""', 2)[2].strip()
+    return Example(path.stem, title, text, code, printed.getvalue(), picture.getvalue(), alt)
+
+
+def gallery() -> str:
+    """Every example: what it says, the figure, what it prints, and the code folded away."""
+    parts = []
+    for shown in SHOWN:
+        code = "\n".join(f"    {line}".rstrip() for line in f"```python\n{shown.code}\n```".splitlines())
+        parts += [
+            f"## {shown.title.rstrip('.')}",
+            shown.text,
+            f"![{shown.alt}](gallery/{shown.name}.png)",
+            f"It prints:\n\n```text\n{shown.output.rstrip()}\n```",
+            f'??? example "The script, examples/{shown.name}.py"\n\n{code}',
+        ]
+    return "\n\n".join(parts)
+
+
+IN_MARKDOWN = {"figures": figures, "gallery": gallery}
 IN_HTML = {"leaderboard": leaderboard}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -23,10 +24,17 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_example(path, capsys):
+def test_example(path, capsys, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: None)
     with torch.random.fork_rng():
         runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out.count("\n") >= 2
+    figures = [plt.figure(number) for number in plt.get_fignums()]
+    plt.close("all")
+    assert len(figures) == path.read_text().count("plt.show()")
+    assert all(
+        figure.get_suptitle() for figure in figures
+    )  # what the gallery says of it to who cannot see it
 
 
 OWN = {
