@@ -104,7 +104,8 @@ def _users_file(name: str) -> Path | None:
         return None
     path = Path(origin).resolve()
     installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib", "stdlib")}
-    elsewhere = {"site-packages", "dist-packages"} & set(path.parts)  # as of the Python that an environment builds on
+    # also those of the Python that a virtual environment builds on
+    elsewhere = {"site-packages", "dist-packages"} & set(path.parts)
     return None if elsewhere or any(folder in path.parents for folder in installed) else path
 
 
