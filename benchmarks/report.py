@@ -49,7 +49,7 @@ def main(wanted: int = 100_000) -> None:
 
 
 def write(root: Path, wanted: int) -> int:
-    """Write about as many cells, without the store's fsync."""
+    """Write about as many cells."""
     regressors = ("ridge", "knn", "xgboost", "dnn", "lstm")
     sigmas = (0.0, 0.05, 0.2)
     per_repetition = sum(
@@ -59,13 +59,7 @@ def write(root: Path, wanted: int) -> int:
     cells = fake.cells(
         datasets=DATASETS, sigmas=sigmas, regressors=regressors, repetitions=repetitions, epochs=100
     )
-    n = 0
-    for cell in cells:
-        path = root / "cells" / cell.key[:2] / f"{cell.key}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(cell.to_json())
-        n += 1
-    return n
+    return fake.write(root, cells)
 
 
 def peak_mb() -> float:

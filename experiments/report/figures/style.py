@@ -77,7 +77,7 @@ def percent_axis(axes: Axes, values: Iterable[float], which: str = "y") -> float
     lowest = -(10.0 ** np.ceil(np.log10(-np.quantile(shown, 0.02))))
     getattr(axes, f"set_{which}scale")("symlog", linthresh=LINEAR, linscale=1.5)
     decades = list(range(2, round(np.log10(-lowest)) + 1))
-    step = 1 if len(decades) < 4 else 2 if which == "y" else len(decades)
+    step = len(decades) if which == "x" else 1 if len(decades) < 4 else 2  # side by side they would overlap
     ticks = [*dict.fromkeys([lowest, *(-(10.0**d) for d in decades[::step])]), 0.0, LINEAR]
     axis.set_ticks(ticks, [_short(tick) for tick in ticks])
     axes.minorticks_off()

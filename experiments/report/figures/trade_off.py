@@ -54,7 +54,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
     at_x, at_y = np.maximum(x, low_x), np.maximum(y, low_y)
     for i, below in enumerate(_beneath(at_x, at_y)):
         title, colour, marker, *_ = panel.points[i]
-        size = (6 if marker not in "x+" else 7) + 3.5 * below
+        size = (8 if marker[0] == "$" else 7 if marker in "x+" else 6) + 3.5 * below
         axes.plot(
             at_x[i],
             at_y[i],

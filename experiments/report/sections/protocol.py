@@ -188,7 +188,7 @@ def _figures(part: Results, condition: Condition, album: Album) -> list[Picture]
         x = other.median(skipna=False)
         y = imp.reindex(other.index).median(skipna=False)
         rows = [row for row in x.index.intersection(y.index) if np.isfinite([x[row], y[row]]).all()]
-        if rows:
+        if any(part.rows[row].ranked for row in rows):
             label = f"{measure.title}, {'lower' if measure.better == 'low' else 'higher'} is better"
             panels.append(
                 trade_off.Panel(

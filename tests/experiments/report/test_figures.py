@@ -13,6 +13,7 @@ from experiments.report.analysis.methods import BY_NAME, METHODS, methods_of
 from experiments.report.figures import Refined, album, draw_overlay, save
 from experiments.report.figures.album import Album
 from experiments.report.figures.data import draw_correlation
+from experiments.report.sections.protocol import protocol
 from experiments.report.sections.sensitivity import sensitivity, swept
 from experiments.run import outcome
 from experiments.store.frame import frame
@@ -53,8 +54,8 @@ def test_overlays(data, kind, with_reference):
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize("protocol", ["paper", "deployable"])
-def test_the_figure_of_a_run_draws_only_rows_that_were_refined(data, tmp_path, protocol):
+@pytest.mark.parametrize("named", ["paper", "deployable"])
+def test_the_figure_of_a_run_draws_only_rows_that_were_refined(data, tmp_path, named):
     clean, noisy, _ = data
     task = SimpleNamespace(
         kind="tabular",
@@ -67,9 +68,9 @@ def test_the_figure_of_a_run_draws_only_rows_that_were_refined(data, tmp_path, p
         split=SimpleNamespace(train=np.arange(300)),
     )
     X, y = noisy[:, :2].copy(), noisy[:, 2].copy()
-    if protocol == "deployable":
+    if named == "deployable":
         X[300:], y[300:] = np.nan, np.nan
-    paths = outcome.run_figure(task, {Row(BY_NAME["pca"]): (X, y)}, protocol, tmp_path / "denoised")
+    paths = outcome.run_figure(task, {Row(BY_NAME["pca"]): (X, y)}, named, tmp_path / "denoised")
     assert [path.name for path in paths] == ["denoised.png", "denoised.pdf"]
     assert paths[0].read_bytes()[:4] == b"\x89PNG"
 
@@ -100,6 +101,14 @@ def test_correlation_matrices_with_a_constant_frame(data, tmp_path):
     frames = {"before": noisy, **{method.title: method.points for method in refined}}
     save(draw_correlation(frames), tmp_path / "corr")
     assert (tmp_path / "corr.pdf").stat().st_size > 1000
+
+
+def test_controls_alone_are_no_trade_off():
+    made = [*fake.cells(datasets=("ett",), sigmas=(0.0,), methods=("identity", "constant"), repetitions=1)]
+    planned = Album(Path("nowhere"))
+    everything = results_of(frame(made))
+    protocol(everything.under(everything.conditions[0]), planned)
+    assert [job.stem.name for job in planned.jobs] == ["spread_paper_0"]
 
 
 def test_sensitivity_has_a_line_per_dataset_noise_and_level():
