@@ -129,8 +129,8 @@ class ChosenTarget(RegressorBase):
         Parameters
         ----------
         X : (n, ...) array or DataFrame
-            Features as they are, in any form that the regressor takes (windows as well; the default teacher sees
-            them flattened).
+            Features as they are, in any form that the regressor takes (windows as well; a teacher sees them
+            flattened).
         y : (n,) array, or (n, 1 + m) array or DataFrame
             The target as observed; further columns are versions of it.
         versions : sequence of (n,) arrays, (n,) or (n, m) array, Series or DataFrame, optional
