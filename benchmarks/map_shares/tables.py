@@ -172,7 +172,7 @@ def levels_sentences(cells: Cells) -> str:
         said.append(
             f"`{how}` touches columns in {len(told)} of {len(noisy)} noisy draws; there its levels are {least:.2f} to "
             f"{most:.2f} of the true ones, it gains at least {100 * min(t['of_gain'] for t in told):.0f} % of what the "
-            f"known level does on the same columns, and leaves at most {max(t['share'] for t in told):.3f} of the error, "
+            f"known level does on the same columns, and leaves at most {max(t['share'] for t in told):.3f}, "
             f"{max(t['worst'] for t in told):.3f} in a single column."
         )
     return "\n".join(said)
