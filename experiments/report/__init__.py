@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from experiments.report.analysis.labelling import results_of
     from experiments.report.analysis.methods import Row, methods_of
-    from experiments.report.analysis.results import Results, results_of
+    from experiments.report.analysis.results import Results
     from experiments.report.analysis.tables import error_tables, run_tables
     from experiments.report.forms import plain, terminal
     from experiments.report.forms.table import Table, slug
@@ -31,7 +32,7 @@ __all__ = [
 
 _FROM = {
     "Results": "analysis.results",
-    "results_of": "analysis.results",
+    "results_of": "analysis.labelling",
     "Row": "analysis.methods",
     "methods_of": "analysis.methods",
     "Table": "forms.table",

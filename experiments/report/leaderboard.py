@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.base.paths import CONF
+from experiments.report.analysis.labelling import results_of
 from experiments.report.analysis.leaderboard import ANY, Board, Place, boards
 from experiments.report.analysis.measures import BY_NAME
-from experiments.report.analysis.results import results_of
 from experiments.report.forms.leaderboard import page
 from experiments.store import archive
 from experiments.store.files import write_atomically

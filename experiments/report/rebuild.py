@@ -10,7 +10,8 @@ from typing import Any
 from experiments.base import paths
 from experiments.base.errors import HarnessError
 from experiments.report.analysis.findings import findings
-from experiments.report.analysis.results import Results, results_of
+from experiments.report.analysis.labelling import results_of
+from experiments.report.analysis.results import Results
 from experiments.report.figures.album import Album
 from experiments.report.forms.document import markdown
 from experiments.report.forms.page import page

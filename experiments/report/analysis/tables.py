@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.report.analysis.labelling import results_of
 from experiments.report.analysis.measures import ERRORS, IMP, MEASURES, Measure
-from experiments.report.analysis.results import Results, results_of
+from experiments.report.analysis.results import Results
 from experiments.report.forms.table import Column, Table, Tag, listed
 from experiments.store.cell import Cell
 from experiments.store.frame import frame
