@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -309,6 +310,10 @@ def _described(plan: Plan, options: Options) -> str:
 
 def _bounds(plan: Plan, options: Options) -> str:
     """What bounds the noise, and what sigma=auto would do."""
+    if not any(role.role == "refined" for role in plan.roles):
+        whole = [str(role.name) for role in plan.roles if role.why.startswith("whole numbers")]
+        level = f" To refine whole numbers, name them: sigma={shlex.quote(whole[0])}:LEVEL" if whole else ""
+        return _wrapped(f"No column holds decimal numbers, so there is nothing to refine by itself.{level}")
     frame = plan.table.frame
     if len(frame) > options.rows:
         rows = slice(0, options.rows)
@@ -330,7 +335,7 @@ def _bounds(plan: Plan, options: Options) -> str:
     name = next(iter(bound), "column")
     lines.append(
         f"Where the level comes from: a data sheet, repeated measurements, a quiet stretch. Then: "
-        f"python -m denograd {options.path} sigma={name}:LEVEL"
+        f"python -m denograd {shlex.quote(str(options.path))} sigma={shlex.quote(str(name))}:LEVEL"
     )
     return "\n".join(_wrapped(line) for line in lines)
 

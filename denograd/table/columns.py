@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from denograd.table.dialect import MISSING
+from denograd.table.dialect import COINS, MISSING, MONEY
 from denograd.table.errors import Note, TableError
 
 if TYPE_CHECKING:
@@ -129,6 +129,10 @@ def as_numbers(texts: pd.Series, decimal: str, thousands: str | None) -> tuple[p
         return pd.Series(np.nan, index=texts.index, name=texts.name), []
     percent = rest.str.endswith("%")
     plain = rest.str.removesuffix("%").str.strip()
+    money = plain.str.fullmatch(MONEY)
+    if money.mean() > STATUS_SHARE:
+        plain = plain.where(~money, plain.str.replace(rf"\s*{COINS}\s*", "", regex=True))
+        notes.append(Note("unit", f"signs of money are left out, as in {rest[money].iloc[0]}", name))
     # a unit after every number, as in "12.5 kg"
     if plain.iloc[:50].str.fullmatch(r"[-+]?\d[\d.,]*\s*[^\W\d_°/%µ²³]{1,4}").all() and not percent.any():
         ends = plain.str.extract(r"([^\W\d_°/%µ²³]{1,4})$")[0]
@@ -281,10 +285,23 @@ def to_dates(texts: pd.Series, form: str) -> pd.Series:
     return _parsed(texts.mask(blank(texts)).str.strip(), form)
 
 
+def clock_of(texts: pd.Series) -> pd.Series | None:
+    """A column of times of day, as spans since midnight; None where it holds something else."""
+    import pandas as pd
+
+    plain = texts.str.strip()
+    for form in CLOCK_FORMATS:
+        times = pd.to_datetime(plain, format=form, errors="coerce")
+        if times.notna().all():
+            return times - times.dt.normalize()
+    return None
+
+
 def epoch_unit(name: str, numbers: pd.Series) -> str | None:
     """The unit of a column that counts time since 1970; None where it does not."""
     values = numbers.dropna().to_numpy(dtype=float)
-    if len(values) < 2 or not sounds_like(name, TIME_NAMES):
+    nameless = name == "column_1" and bool((np.diff(values) > 0).all())  # of a file without a header
+    if len(values) < 2 or not (nameless or sounds_like(name, TIME_NAMES)):
         return None
     for unit, (least, most) in EPOCHS.items():
         if least < values.min() and values.max() < most:

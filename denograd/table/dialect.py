@@ -28,8 +28,11 @@ MISSING = frozenset(("", *WORDS.split(), "-1.#ind", "\\n"))
 
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|[-+]?(inf|infinity)", re.I)
 GROUPED = re.compile(r"[-+]?\d{1,3}((,\d{3})+(\.\d+)?|(\.\d{3})+(,\d+)?|([ \u00a0\u202f']\d{3})+([.,]\d+)?)")
+WHEN = re.compile(r"\d+([-./:T ]\d+){1,6}(\.\d+)?Z?")
+COINS = "[$€£¥]"
+MONEY = rf"[-+]?\s?{COINS}\s?[-+]?\d.*|[-+]?\d.*\d\s?{COINS}"
 UNIT = re.compile(
-    r".{0,8}[/°µ%²³].{0,8}|[\[(].*[\])]|[%‰]|°\w?|µ\w+|deg\.?\s?\w?|-|none|"
+    r".{0,8}[/°µ%²³].{0,8}|[\[(].*[\])]|[%‰]|°\w?|µ\w+|[Dd]eg\.?\s?\w?|-|none|[Vv]olts?|[Aa]mps?|TS|RN|"
     r"[kmµnMGhcd]?(m|s|g|l|A|V|W|Wh|Hz|Pa|bar|J|N|K|C|F|mol|Ohm|VA|var)"
     r"([²³23]|\^?-?\d)?([/·* ][kmµnMGhc]?(m|s|h|min|l|g|mol|d|kg)([²³23]|\^?-?\d)?)*|"
     r"hPa|mbar|ppm|ppb|rpm|min|degC|degF|kg|mmHg|psi|mph|USD|EUR|GBP|\$|€|£|count|units?|s|h|d|text|date|time|"
@@ -71,9 +74,15 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
+def bare(text: str) -> str:
+    """A field without percent signs and signs of money."""
+    text = text.strip().removesuffix("%").rstrip()
+    return re.sub(rf"\s*{COINS}\s*", "", text) if re.fullmatch(MONEY, text) else text
+
+
 def is_number(text: str) -> bool:
     """Whether a field is a number, in any of the usual spellings."""
-    text = text.strip().removesuffix("%").rstrip()
+    text = bare(text)
     return bool(NUMBER.fullmatch(text) or GROUPED.fullmatch(text))
 
 
@@ -207,11 +216,10 @@ def _find_separator(text: str) -> str:
             continue
         width, agree = counts.most_common(1)[0]
         tail = rows[len(rows) // 2 :]
-        numbers = sum(is_number(f) or is_missing(f) for row in tail for f in row) / max(
-            1, sum(map(len, tail))
-        )
-        # rows of one length first, then fields that are numbers: "1,5;2,5" is two numbers, not three parts
-        score = agree / len(rows) * (1 + numbers) + 1e-3 * min(width, 100) / 100
+        fields = [f for row in tail for f in row]
+        known = sum(is_number(f) or is_missing(f) or bool(WHEN.fullmatch(f.strip())) for f in fields)
+        # rows of one length first, then fields that are numbers or dates: "1,5;2,5" is two numbers, not three parts
+        score = agree / len(rows) * (1 + known / max(1, len(fields))) + 1e-3 * min(width, 100) / 100
         if score > most:
             best, most = sign, score
     if most < 0.8:
@@ -228,6 +236,9 @@ def _header_row(rows: list[list[str]]) -> int:
     common = statistics.mode(widths[len(widths) // 2 :])
     for number, row in enumerate(rows):
         filled = sum(bool(f.strip()) for f in row)
+        below = rows[number + 1] if number + 1 < len(rows) else []
+        if len(row) > common + 1 and len(below) == common and not any(map(is_number, below)):
+            continue  # a logger's own line, above the names
         if filled and len(row) >= common - 1 and (filled > 1 or common == 1) and not row[0].startswith("#!"):
             return number
     return 0
@@ -280,7 +291,10 @@ def _header(body: list[list[str]]) -> tuple[list[str], dict[str, str], int, list
     ):
         units = {first[j]: second[j].strip("[]()") for j in range(min(len(first), len(second))) if second[j]}
         shown = ", ".join(f"{name} {unit}" for name, unit in list(units.items())[:5])
-        return first, units, 2, [Note("units", f"the row below the header holds units: {shown}")]
+        # a logger says once more how it came by the values: average, minimum, sample
+        third = [body[2][j].strip() for j in named if j < len(body[2])]
+        taken = 3 if any(third) and not any(is_number(f) or is_missing(f) for f in third if f) else 2
+        return first, units, taken, [Note("units", f"the row below the header holds units: {shown}")]
     if len(named) < 0.5 * len(numeric):
         return first, {}, 1, []
     joined, last = [], ""
@@ -363,7 +377,7 @@ def check_names(names: list[str], path: Path) -> None:
 
 def _find_decimal(data: list[list[str]], separator: str) -> tuple[str, str | None, list[Note]]:
     """Whether numbers are written 1.5 or 1,5, and what stands between thousands."""
-    fields = [f.strip().removesuffix("%").strip() for row in data for f in row]
+    fields = [bare(f) for row in data for f in row]
     commas = [f for f in fields if "," in f and (NUMBER.fullmatch(f) or GROUPED.fullmatch(f))]
     points = [f for f in fields if "." in f and (NUMBER.fullmatch(f) or GROUPED.fullmatch(f))]
     blanks = any(re.search(r"\d[ \u00a0\u202f']\d{3}", f) for f in fields if GROUPED.fullmatch(f))

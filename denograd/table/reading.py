@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from denograd.table.columns import ELAPSED_NAMES, TIME_NAMES, epoch_unit, sounds_like, tidy
+from denograd.table.columns import ELAPSED_NAMES, TIME_NAMES, clock_of, epoch_unit, sounds_like, tidy
 from denograd.table.content import CHUNK, check_file, kind_of, most_bytes, needed, refuse_nul, unpacked, whole
 from denograd.table.dialect import Layout, check_names, find_layout
 from denograd.table.errors import Note, TableError
@@ -366,6 +366,8 @@ def _find_time(table: TableFile, given: str | None) -> TableFile:
     if named:
         time = max(named, key=lambda c: frame[c].nunique())
         notes.append(Note("time", "tells when a row was taken", str(time)))
+        frame, found = _with_clock(frame, str(time)) if time in table.dates else (frame, [])
+        notes += found
         return replace(table, frame=frame, notes=notes, time=str(time), dates=dates)
     for name in frame.columns[:2]:
         column = frame[name]
@@ -375,3 +377,22 @@ def _find_time(table: TableFile, given: str | None) -> TableFile:
                 notes.append(Note("time", "rises from row to row: read as the time", str(name)))
                 return replace(table, frame=frame, notes=notes, time=str(name), dates=dates)
     return replace(table, frame=frame, notes=notes, dates=dates)
+
+
+def _with_clock(frame: pd.DataFrame, time: str) -> tuple[pd.DataFrame, list[Note]]:
+    """Add the time of day that a column beside the dates holds; dates are written as they were, without it."""
+    import pandas as pd
+
+    days = frame[time]
+    place = list(frame.columns).index(time)
+    if not bool((days.dropna() == days.dropna().dt.normalize()).all()):
+        return frame, []
+    for name in frame.columns[max(place - 1, 0) : place + 2]:
+        column = frame[name]
+        if name != time and not isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.kind in "OUT":
+            clock = clock_of(column.astype("str"))
+            if clock is not None:
+                return frame.assign(**{time: days + clock}), [
+                    Note("time", f"tells the time of day of {time}", name)
+                ]
+    return frame, []

@@ -158,6 +158,16 @@ def test_nothing_is_left_where_it_fails(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
+def test_a_file_without_decimal_numbers(tmp_path, capsys):
+    path = tmp_path / "survey.csv"
+    rows = (f"P{i},{20 + i % 50},{'yes' if i % 3 else 'no'}" for i in range(60))
+    path.write_text("who,age in years,answer\n" + "\n".join(rows) + "\n")
+    code, out, err = ran(capsys, path)
+    assert (code, err) == (0, "")
+    assert "nothing to refine by itself" in out
+    assert "sigma='age in years':LEVEL" in out
+
+
 def test_levels_are_read_from_the_right():
     assert parse(["f", "sigma=a:b:0.1,c:2"]).sigma == {"a:b": 0.1, "c": 2.0}
     assert parse(["f", "--dry-run", "--sigma=auto"]).dry_run

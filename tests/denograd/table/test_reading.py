@@ -234,3 +234,49 @@ def test_importing_tables_imports_no_pandas():
     code = "import sys, denograd.table; print('pandas' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
+
+
+def hours(count, form):
+    return pd.date_range("2024-03-01 22:00", periods=count, freq="h").strftime(form)
+
+
+def test_a_logger_with_a_line_of_its_own_and_three_rows_of_names(tmp_path):
+    above = '"TOA5","CR1000","CR1000","123","Std.31","CPU:met.CR1","99","Table1"\n'
+    names = '"TIMESTAMP","RECORD","BattV_Min","AirTC"\n"TS","RN","Volts","Deg C"\n"","","Min","Avg"\n'
+    data = "".join(f'"{when}",{i},12.{i},2{i}.5\n' for i, when in enumerate(hours(9, "%Y-%m-%d %H:%M:%S")))
+    (tmp_path / "met.dat").write_text(above + names + data)
+    table = read_table(tmp_path / "met.dat")
+    assert (list(table.frame.columns), len(table.frame)) == (["TIMESTAMP", "RECORD", "BattV_Min", "AirTC"], 9)
+    assert (table.time, table.units["AirTC"]) == ("TIMESTAMP", "Deg C")
+    assert any("TOA5" in str(note) for note in table.notes)
+
+
+def test_a_clock_beside_the_date_is_part_of_the_time(tmp_path):
+    rows = zip(hours(30, "%d.%m.%Y"), hours(30, "%H:%M"), range(30), strict=True)
+    (tmp_path / "a.csv").write_text("Datum;Uhrzeit;kWh\n" + "".join(f"{d};{h};{i},5\n" for d, h, i in rows))
+    table = read_table(tmp_path / "a.csv")
+    assert table.frame["Datum"].tolist() == pd.date_range("2024-03-01 22:00", periods=30, freq="h").tolist()
+    assert table.frame["Uhrzeit"].iloc[2] == "00:00"
+    assert table.dates["Datum"] == "%d.%m.%Y"  # so they are written as they were
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        (["$1,234.50", "-$2.25", "$3.00"], [1234.5, -2.25, 3.0]),
+        (["12,50 €", "3,00 €", "1,25 €"], [12.5, 3.0, 1.25]),
+    ],
+)
+def test_signs_of_money(written, values, tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "item;price\n" + "".join(f"x;{field}\n" for field in written), encoding="utf-8"
+    )
+    table = read_table(tmp_path / "a.csv")
+    assert table.frame["price"].tolist() == values
+    assert any("signs of money are left out" in str(note) for note in table.notes)
+
+
+def test_seconds_that_rise_are_the_time_of_a_file_without_a_header(tmp_path):
+    (tmp_path / "a.csv").write_text("".join(f"{1700000000 + 60 * i},{i}.5\n" for i in range(20)))
+    table = read_table(tmp_path / "a.csv")
+    assert (table.time, table.frame["column_1"].dtype.kind) == ("column_1", "M")
