@@ -61,15 +61,18 @@ def _main(options: Options) -> None:
     folder = options.results_dir / options.campaign
     formats = formats_of(options.formats)
     say(f"report of {folder}: reading its cells")
-    for path in write_report(
+    written = write_report(
         folder,
         figures=options.figures,
         formats=formats,
         workers=options.workers or os.cpu_count() or 1,
         readme=options.readme,
         say=say,
-    ):
-        print(path)
+    )
+    names = [path.name for path in written if path.parent == folder]
+    print(screen.fitted(f"In {folder}: {', '.join(names)}"))
+    if options.readme:
+        print("Rewritten from it: README.md")
     print(screen.next_command("open", str(folder / "report.html")))
 
 

@@ -121,6 +121,7 @@ def test_tables_of_a_run_show_what_matters_most(width):
         for column in table.columns:
             assert re.search(rf"\s{re.escape(column.title)}\s", everything)
         assert all(len(line) <= width for line in terminal.legend([table], width))
+        assert len(terminal.legend([table], width)) == len({column.hint for column in table.columns} - {""})
 
 
 def test_columns_that_are_left_out_are_named():

@@ -21,7 +21,7 @@ class Measure:
     better : {"high", "low", ""}
     decimals : int
     meaning : str
-        For captions, hints and the glossary.
+        For captions, hints and the glossary; with its title and direction one line of 80 characters.
     of : {"data", "score", "error", "cost"}
         What it is a property of: the refined data, the improvement of a regressor, its error, the computing.
     ranked : bool
@@ -56,7 +56,7 @@ MEASURES = (
         "Imp %",
         "high",
         1,
-        "how much smaller the regressors' squared error is than without denoising, in percent",
+        "fall in the regressors' squared error, in percent",
         "score",
         ranked=True,
         inline=True,
@@ -68,7 +68,7 @@ MEASURES = (
         "SWD",
         "low",
         3,
-        "sliced Wasserstein distance between the features before and after",
+        "sliced Wasserstein distance of features before/after",
         ranked=True,
         inline=True,
     ),
@@ -78,20 +78,18 @@ MEASURES = (
         "rho",
         "high",
         3,
-        "mean over features of Pearson's r before against after",
+        "Pearson's r of features before/after, their mean",
         ranked=True,
         inline=True,
     ),
-    Measure(
-        "rho_pooled", "rho pooled", "pooled", "high", 3, "Pearson's r over all entries before against after"
-    ),
+    Measure("rho_pooled", "rho pooled", "pooled", "high", 3, "Pearson's r of all entries before/after"),
     Measure(
         "rho_matrix",
         "rho matrix",
         "matrix",
         "high",
         3,
-        "Pearson's r between the features' correlation matrices before and after",
+        "Pearson's r of correlation matrices before/after",
     ),
     Measure(
         "kl", "KL", "", "low", 3, "mean over features of KL between histograms before and after, in nats"
@@ -102,7 +100,7 @@ MEASURES = (
         "recovery",
         "high",
         1,
-        "share of the injected squared error that was removed, features and target, in percent",
+        "injected squared error removed, X and y, in percent",
         ranked=True,
         inline=True,
         rope=1.0,
@@ -113,7 +111,7 @@ MEASURES = (
         "",
         "high",
         1,
-        "share of the injected squared error that was removed, features, in percent",
+        "injected squared error removed, features, in percent",
     ),
     Measure(
         "recovery_y",
@@ -121,7 +119,7 @@ MEASURES = (
         "",
         "high",
         1,
-        "share of the injected squared error that was removed, target, in percent",
+        "injected squared error removed, target, in percent",
     ),
     Measure(
         "swd_clean",
@@ -137,7 +135,7 @@ MEASURES = (
         "AUROC",
         "high",
         3,
-        "how well the rows that were hit by noise are found, area under the ROC curve",
+        "rows hit by noise found, area under the ROC curve",
         inline=True,
     ),
     Measure(
@@ -146,7 +144,7 @@ MEASURES = (
         "AP",
         "high",
         3,
-        "how well the rows that were hit by noise are found, average precision",
+        "rows hit by noise found, average precision",
         inline=True,
     ),
     Measure(
