@@ -2,9 +2,6 @@
 
 import pkgutil
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -121,25 +118,6 @@ def test_every_page_is_in_the_site():
     shown = leaves(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
     assert [name for name in shown if not (ROOT / name).is_file()] == []
     assert {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")} <= set(shown)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("make"), reason="no make")
-@pytest.mark.parametrize(("page", "code"), [("[a](docs/map.md)", 0), ("[a](docs/none.md)", 2)])
-def test_the_site_builds_and_a_broken_link_fails_it(page, code, tmp_path):
-    pytest.importorskip("mkdocs", reason="mkdocs is in the extra `docs`")
-    for name in ("Makefile", "mkdocs.yml", "pyproject.toml", "constraints.txt", "setup.sh", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    for site_page in PAGES:
-        (tmp_path / site_page.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(site_page, tmp_path / site_page.relative_to(ROOT))
-    (tmp_path / "README.md").write_text(f"# Start\n\n{page}\n")
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv/bin").symlink_to(Path(sys.executable).parent)
-    for stamp in (".ready", ".with-docs"):
-        (tmp_path / ".venv" / stamp).touch()
-    done = subprocess.run(["make", "docs"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
 
 
 def test_the_citation_names_the_authors_of_the_method():
