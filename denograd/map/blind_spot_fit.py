@@ -138,13 +138,12 @@ def net_forward(x: Tensor, net: dict[str, Tensor]) -> Tensor:
     Those of a wide table see scores on leading components, from which the part of the column's own value is taken off.
     """
     folds, c, h, _ = net["w2"].shape
-    if (components := net.get("components")) is None:
-        first = torch.baddbmm(net["b1"], x, net["w1"])
-    else:
+    seen = x if (components := net.get("components")) is None else x @ components
+    first = torch.baddbmm(net["b1"], seen, net["w1"]).view(folds, -1, c, h)
+    if components is not None:
         own = (components.transpose(1, 2)[..., None] * net["w1"].view(folds, -1, c, h)).sum(1)
-        first = torch.baddbmm(net["b1"], x @ components, net["w1"])
-        first = first - (x[..., None] * own[:, None]).flatten(2)
-    a = torch.relu(first).view(folds, -1, c, h).transpose(1, 2)
+        first = torch.addcmul(first, x[..., None], own[:, None], value=-1)
+    a = torch.relu(first).transpose(1, 2)
     a = torch.relu(a @ net["w2"] + net["b2"])
     out: Tensor = (a @ net["w3"] + net["b3"])[..., 0].transpose(1, 2)
     return out
