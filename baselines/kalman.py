@@ -13,7 +13,7 @@ class Kalman(FrameDenoiser):
 
     `paper` runs forward from x_0 = 0, P_0 = 1 with fixed q and r, whatever the data. `sound` starts at the
     first value, takes q and r of each column from the fitted rows by maximum likelihood, and smooths
-    backwards (Rauch, Tung and Striebel) unless a causal pass is asked for.
+    backwards (Rauch, Tung and Striebel) unless a causal pass is requested.
 
     Parameters
     ----------

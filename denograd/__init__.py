@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the one class that needs scikit-learn when it is asked for."""
+    """Load the one class that needs scikit-learn at its first use."""
     if name != "DenoisingTransformer":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -272,7 +272,7 @@ class ChosenTarget(RegressorBase):
         self.regressors_ = self._run([(student.fitted, (target,)) for target in targets], bar)
 
     def _run(self, jobs: Sequence[Job], bar: Any) -> list[Any]:
-        """Run jobs in the processes asked for; results in their order."""
+        """Run jobs in `n_jobs` processes; results in their order."""
         from sklearn.utils.parallel import Parallel, delayed
 
         found = []

@@ -67,7 +67,7 @@ class WrongCall(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What the command was asked for; see `HELP`."""
+    """The options of a call; see `HELP`."""
 
     path: Path
     sigma: float | str | dict[str, float] | None = None

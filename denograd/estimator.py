@@ -233,7 +233,7 @@ class DenoGrad:
         sigma : float, array_like, mapping, "auto", "common" or "wavelet"
             `map` (which needs it): standard deviation of the noise in the data's units: a number, one per column
             of X and, where the target stands apart, then of y, or ``{column: level}`` (other columns are held);
-            a name asks for an estimate, see `denograd.map.noise_level`.
+            a name selects an estimate, see `denograd.map.noise_level`.
         solver : {"auto", "lbfgs", "one_step"}, optional
             `map`: L-BFGS; the closed form, which moves targets only; or what is better (default).
         folds : int, optional

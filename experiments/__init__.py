@@ -30,7 +30,7 @@ _refuse_foreign_denograd()
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` when it is asked for: it brings Hydra, pandas and torch with it, which a command may not need."""
+    """`Study` at its first use: it brings Hydra, pandas and torch with it, which a command may not need."""
     if name == "Study":
         from experiments.study import Study
 

@@ -34,7 +34,7 @@ the folder that DENOGRAD_DATA names, is left alone. Where there is no direct add
 hand is printed.
 
 Results: files go to DATA_DIR/KEY/FILE and are proved by their sha256 (two of them by git blob ids). The exit code
-is 1 where a file that was asked for is not there or not right.
+is 1 where a requested file is missing or not right.
 
 Examples
   python -m experiments.fetch ett parkinsons

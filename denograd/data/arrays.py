@@ -109,7 +109,7 @@ class Template:
         Raises
         ------
         FloatingPointError
-            If a value is not finite, or no longer in the type that is asked for.
+            If a value is not finite, or does not fit the type that was handed over.
         """
         result = result.reshape(self.shape)
         self._check(result, result.dtype)

@@ -17,7 +17,7 @@ LEVELS, REPEATED = 10, 20
 
 
 class NotFittedError(ValueError, AttributeError):
-    """Something was asked of what has not been fitted; scikit-learn's of this name is raised where it is loaded."""
+    """A method was called before `fit`; scikit-learn's of this name is raised where it is loaded."""
 
 
 def not_fitted(what: str, mend: str) -> Exception:

@@ -38,7 +38,7 @@ LISTED = 10
 
 
 class NoiseLevelMissing(ValueError):
-    """The rule `map` was asked for without a noise level, or where none can be estimated.
+    """The rule `map` was called without a noise level, or where none can be estimated.
 
     Attributes
     ----------

@@ -60,7 +60,7 @@ class Objective:
     Attributes
     ----------
     residual : float
-        Mean size of ``f_k(z) - z_k`` where the objective was last asked for.
+        Mean size of ``f_k(z) - z_k`` where the objective was last evaluated.
     """
 
     def __init__(self, z_obs: Array, scale: Array, question: Question) -> None:

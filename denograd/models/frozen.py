@@ -48,10 +48,12 @@ def choose_device(device: torch.device | str | int | None) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"device {device!r} is none that torch knows, such as 'cpu' or 'cuda:0'") from error
+        raise ValueError(
+            f"device {device!r} is not one that torch knows, such as 'cpu' or 'cuda:0'"
+        ) from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
-            f"device {str(device)!r} was asked for, but torch sees no CUDA device here: "
+            f"device {str(device)!r} was requested, but torch sees no CUDA device here: "
             "leave device=None, which takes CUDA only where there is one"
         )
     return chosen

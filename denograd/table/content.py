@@ -158,7 +158,33 @@ def kind_of(path: Path) -> str:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Guarded]:
-    """Open a file of text, through gz, bz2, xz or a zip of one file."""
+    """Open a file of text, through gz, bz2, xz or a zip of one file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    stream : context manager
+        Of a stream of bytes, unpacked.
+
+    Raises
+    ------
+    TableError
+        If a zip does not hold one file; on reading, if the stream is damaged or unpacks to far more than its size.
+
+    Examples
+    --------
+    >>> import gzip, tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "prices.csv.gz"
+    ...     _ = path.write_bytes(gzip.compress(b"price"))
+    ...     with unpacked(path) as stream:
+    ...         stream.read()
+    b'price'
+    """
     with path.open("rb") as raw:
         head = raw.read(6)
         raw.seek(0)

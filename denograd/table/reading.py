@@ -1,6 +1,6 @@
 """Read a table from a file as people have it, and say what was found.
 
-CSV and its relatives (any separator, decimal sign, encoding; packed or not), Excel, Parquet. Nothing is asked for:
+CSV and its relatives (any separator, decimal sign, encoding; packed or not), Excel, Parquet. No option is required:
 what can be seen in the file is, and everything that was decided stands in the result's notes.
 """
 

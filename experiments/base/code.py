@@ -110,7 +110,7 @@ def _users_file(name: str) -> Path | None:
 
 
 def _imported(source: str, name: str, is_package: bool) -> Iterator[str]:
-    """Modules that a source may import, functions' imports among them: names that are none are harmless."""
+    """Modules that a source may import, functions' imports among them: names that are no modules are harmless."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -45,7 +45,7 @@ def torch_device(device: str) -> str:
     Raises
     ------
     SettingInvalid
-        If CUDA is asked for where there is none.
+        If CUDA is requested where there is none.
     """
     if device == "cpu":
         return device

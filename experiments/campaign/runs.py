@@ -1,4 +1,4 @@
-"""The runs that a campaign's file asks for."""
+"""The runs that a campaign's file defines."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Component:
         return build(node, where=self.where, allow=self.allow)
 
     def under(self, protocol: str, config: Config) -> Component:
-        """The same denoiser with the settings that the protocol asks for, unless the configuration names its own."""
+        """The same denoiser with the settings that the protocol requires, unless the configuration names its own."""
         if "settings" not in self.params or self.params["settings"] is not None:
             return self
         return replace(self, params={**self.params, "settings": config.protocol[protocol].settings})
@@ -232,7 +232,7 @@ def _component(name: str, node: Any, group: str, config: Config) -> Component:
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise BadConfig(
             f"{where} has no _target_, the class to build. Is '{name}' misspelt? "
-            "See 'python -m experiments.list' for what there is"
+            "See 'python -m experiments.list' for the choices"
         )
     params = {key: value for key, value in node.items() if key != "_target_"}
     component = Component(name, str(node["_target_"]), params, where, tuple(config.allow_targets))

@@ -59,7 +59,7 @@ class Dataset:
     sha256 : str
         Of the raw file (of several: of their joined sums); of the frame where there is no file.
     own : Own or None
-        What is known of a table that is none of the project's own.
+        What is known of a table that is not one of the project's own.
     groups : (n,) array or None
         Of a table whose parts must not share a group, such as a subject: the group of each row.
 

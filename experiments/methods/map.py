@@ -76,7 +76,7 @@ class _Levelled:
 
 @contextmanager
 def _estimating() -> Iterator[None]:
-    """Let an estimated level pass in silence (the denoiser's name says so), one that cannot be had end the cell."""
+    """Let an estimated level pass without a warning; one that cannot be estimated ends the cell."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

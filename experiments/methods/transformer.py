@@ -19,7 +19,7 @@ class Transformer:
 
     With an ``inverse_transform``, as of a PCA or a pipeline that ends in one, the refined rows are what comes back
     from it; without, as of an imputer, what ``transform`` returns, which must then have the columns that it was given,
-    in their order. A row's result must depend on the fitted rows and that row alone, as scikit-learn asks of
+    in their order. A row's result must depend on the fitted rows and that row alone, as scikit-learn requires of
     ``transform``.
 
     Parameters

@@ -46,7 +46,7 @@ class Options:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the report that the command line asks for; the exit codes are those of `command.run`."""
+    """Write the report that the command line names; the exit codes are those of `command.run`."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if command.asks_for_help(arguments):
         print(command.described(HELP, Options))

@@ -250,7 +250,7 @@ def _untrained(outputs: Outputs) -> Backbone:
 
 
 def _reached(task: Task) -> dict[str, float | None]:
-    """The level that was asked for, and those that the columns got in the rows that were hit."""
+    """The level that was requested, and those that the columns got in the rows that were hit."""
     levels = task.reached[~np.isnan(task.reached)]
     target = task.reached[0 if task.kind == "series" else -1]
     return {

@@ -69,7 +69,7 @@ class Store:
         return self.root / "backbones" / f"{key}.pt"
 
     def get(self, key: str) -> Cell | None:
-        """The stored cell, its own file's or the archive's; None where there is none that can be read."""
+        """The stored cell, its own file's or the archive's; None where there is no readable one."""
         return self._read(self.cell_path(key)) or self._archived.get(key)
 
     def finished(self, key: str) -> Cell | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the settings are read before torch is there
 
 
 class Engine(Protocol):
-    """What `experiments.campaign.drive.drive` asks of an engine."""
+    """What `experiments.campaign.drive.drive` needs of an engine."""
 
     @property
     def slots(self) -> int:
