@@ -5,8 +5,8 @@ taken out, one of every column by itself, and the straight line between a gap's 
 normal (`normal_fill`), with a weak and a strong prior of independent columns; of both, the blind spot's own prediction,
 cross-fitted, on the data so filled. Which to believe is found out where the answer is known: observed values are
 hidden in the pattern of the gaps, a few times, and guessed the same way. A column takes the mixture of guesses that
-errs least there, and the size of these errors calibrates the variance. Values so far out that they are no measurement
-tell their neighbours nothing.
+errs least there, and the size of these errors calibrates the variance. Values of a series so far out that they are no
+measurement tell their neighbours nothing.
 """
 
 from __future__ import annotations
@@ -90,11 +90,12 @@ def fill_gaps(X: Array, sigma: Array, kind: Kind, *, seed: int = 0) -> Filled:
     count = (~missing).sum(0)
     if (count == 0).any():
         raise ValueError(f"column {int(np.argmin(count))} holds no value at all: leave it out")
-    far = _far_out(X, missing)
+    # what is no measurement tells nothing of its neighbours in time; a far row of a table may be as far in all columns
+    far = _far_out(X, missing) if kind == "series" else np.zeros_like(missing)
     known = np.where(far, np.nan, X)
     center, scale = np.nanmean(known, 0), np.nanstd(known, 0)
     scale = np.where(scale > 0, scale, 1.0)
-    unknown = missing | far  # what is no measurement tells nothing of its neighbours
+    unknown = missing | far
     y = np.where(unknown, 0.0, (X - center) / scale)
     noise = (np.asarray(sigma, float) / scale) ** 2
     rng = np.random.default_rng(seed)
@@ -347,15 +348,14 @@ def _judge(
     judged = [j for j in range(c) if errors[j].shape[1] >= 5]
     weights, factor = np.zeros((count, c)), np.ones(c)
     weights[0] = 1.0
-    grams = {j: errors[j] @ errors[j].T / errors[j].shape[1] for j in judged}
-    grams = {j: gram / max(gram.diagonal().min(), 1e-12) for j, gram in grams.items()}
+    own = {j: _mixture(errors[j] @ errors[j].T / errors[j].shape[1]) for j in judged}
     for j in judged:
         # values of one gap fail together in a series
         independent = errors[j].shape[1]
         if kind == "series":
             independent = sum(int((hidden[1:, j] & ~hidden[:-1, j]).sum()) for hidden, _, _ in trials)
         trust = independent / (independent + FEW)
-        weights[:, j] = _mixture(trust * grams[j] + (1 - trust) * sum(grams.values()) / len(grams))
+        weights[:, j] = trust * own[j] + (1 - trust) * np.mean(list(own.values()), 0)
         expected = float(np.concatenate([spread[hidden[:, j], j] for hidden, _, spread in trials]).mean())
         found = (float(((weights[:, j] @ errors[j]) ** 2).mean()) - noise[j]) / max(expected, 1e-12)
         factor[j] = max(1.0 + trust * (found - 1.0), LEAST_FACTOR)

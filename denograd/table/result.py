@@ -201,7 +201,9 @@ class DenoisedData:
         axes.plot(place, before[order], ".", color="0.6", ms=3, label="observed")
         axes.plot(place, after[order], color="#0072b2", lw=1.2, label="refined, two standard errors")
         axes.set(xlabel="row" if self.kind == "series" else "rows in order of size", ylabel=str(column))
-        axes.legend(frameon=False)
+        axes.legend(
+            frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2
+        )  # above, on no value
         return figure
 
     def _std_of(self, j: int) -> Array:
