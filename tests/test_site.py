@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import itertools
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ LEFT_OUT = {".git", ".venv", ".oracle", "build", "site"}
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
 )
-SHOWN = ("", "docs/method/", "docs/leaderboard/", "docs/gallery/", "docs/api/denograd/")
+WIDTHS = (400, 1000, 1600)  # pixels: a telephone, a tablet, a screen
 
 
 @pytest.mark.parametrize(("link", "code"), [("docs/map.md", 0), ("docs/none.md", 1), ("docs/map.md#none", 1)])
@@ -105,46 +106,70 @@ def opened(browser, site):
     assert found.wrong == []
 
 
+SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+def sized(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+
+
+def pages_of_the_navigation(page):
+    links = page.locator(".md-nav--primary a.md-nav__link")
+    found = set(links.evaluate_all("links => links.map(link => link.pathname)"))
+    assert len(found) > 20
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1000, 1600])
-def test_pages_fit_and_figures_have_texts(opened, site, width, scheme):
-    page = opened.page(width, scheme)
-    for path in SHOWN:
-        page.goto(site + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+@SCHEMES
+def test_every_page_fits_and_its_figures_have_texts(opened, site, scheme):
+    page = opened.page(WIDTHS[0], scheme)
+    page.goto(site)
+    too_wide = []
+    for path, first in zip(sorted(pages_of_the_navigation(page)), itertools.cycle(WIDTHS), strict=False):
+        sized(page, first)  # the widths take turns to load
+        page.goto(site + path.lstrip("/"))
+        page.add_style_tag(content="* { transition: none !important }")  # a new width holds at once
         assert page.evaluate("[...document.images].filter(image => !image.alt).length") == 0, path
         shown = page.evaluate("document.body.dataset.mdColorScheme")
-        assert shown == {"light": "default", "dark": "slate"}[scheme]
+        assert shown == {"light": "default", "dark": "slate"}[scheme], path
+        for width in WIDTHS:
+            sized(page, width)
+            if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
+                too_wide.append((path, width, needed))
+    assert too_wide == []
 
 
 @pytest.mark.slow
-def test_the_search_finds_sigma(opened, site):
-    page = opened.page(1000)
-    page.goto(site)
-    page.keyboard.press("/")
-    page.keyboard.type("sigma")
-    page.wait_for_selector(".md-search-result__item a")
-    assert "sigma" in page.inner_text(".md-search-result").lower()
+@SCHEMES
+def test_the_search_finds_sigma(opened, site, scheme):
+    page = opened.page(WIDTHS[0], scheme)
+    for width in WIDTHS:
+        sized(page, width)
+        page.goto(site)
+        page.keyboard.press("/")
+        page.keyboard.type("sigma")
+        page.wait_for_selector(".md-search-result__item a")
+        assert "sigma" in page.inner_text(".md-search-result").lower(), width
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [400, 1600])
-def test_every_page_is_reached_by_keyboard(opened, site, width):
-    page = opened.page(width)
-    page.goto(site + "docs/start/")
-    links = page.locator(".md-nav--primary a.md-nav__link")
-    wanted = set(links.evaluate_all("links => links.map(link => link.pathname)"))
-    assert len(wanted) > 20
-    if width < 1220:  # the navigation is a menu
-        page.focus("label[for=__drawer].md-header__button")
-        page.keyboard.press("Enter")
-        assert page.is_checked("#__drawer")
-    reached = set()
-    for _ in range(4 * len(wanted)):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.pathname ?? ''"))
-    assert wanted - reached == set()
+@SCHEMES
+def test_every_page_is_reached_by_keyboard(opened, site, scheme):
+    page = opened.page(WIDTHS[0], scheme)
+    for width in WIDTHS:
+        sized(page, width)
+        page.goto(site + "docs/start/")
+        wanted = pages_of_the_navigation(page)
+        if width < 1220:  # the navigation is a menu
+            page.focus("label[for=__drawer].md-header__button")
+            page.keyboard.press("Enter")
+            assert page.is_checked("#__drawer")
+        reached = set()
+        for _ in range(4 * len(wanted)):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.pathname ?? ''"))
+        assert wanted - reached == set(), width
 
 
 @pytest.mark.slow
