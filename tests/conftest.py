@@ -9,6 +9,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.pop("COLUMNS", None)  # pytest-xdist tells its workers a width: they have no screen
 if (
     signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 ):  # started in the background: tests of Ctrl-C would wait forever
