@@ -1,14 +1,14 @@
-"""DenoGrad: refine data with the gradients of a frozen network. Needs numpy, torch and tqdm alone.
+"""DenoGrad: refine data with the gradients of a frozen network. Needs only numpy, torch and tqdm.
 
 What to use: `denoise` for a table or a series and a noise level; `DenoisingTransformer` for the same in a scikit-learn
-pipeline; `python -m denograd FILE` for a file; `BlindSpot` and `refine`, its two halves, to learn
-from one part and refine another; `DenoGrad` for a model of your own and the published rules; `DenoisedRegressor`
-to refine training data inside a scikit-learn pipeline; `smooth_target` and `ChosenTarget` where the model trained
-on the data is what counts.
+pipeline; `python -m denograd FILE` for a file; `BlindSpot` and `refine`, the two halves of `denoise`, to learn
+from one part and refine another; `DenoGrad` for your own model and the published rules; `DenoisedRegressor`
+to refine training data inside a scikit-learn pipeline; `smooth_target` and `ChosenTarget` where the accuracy of the
+model trained on the data is what counts.
 
 Where to read on: `denograd.estimator` (the call) -> `denograd.rules.registry` (the rules by name) ->
 `denograd.rules.steps` and `denograd.rules.descent` (the paper's rule, its loop); `denograd.one_call` ->
-`denograd.map.blind_spot` (the backbone) -> `denograd.map.refine` and `denograd.map.solve` (what is minimised, how).
+`denograd.map.blind_spot` (the backbone) -> `denograd.map.refine` and `denograd.map.solve` (the objective, its solvers).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A regressor that learns from a refined target, as far as cross-validation says that this pays."""
+"""A regressor that learns from a refined target, as far as cross-validation shows that this pays."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ChosenTarget(RegressorBase):
     """Fit a regressor on a mixture of versions of its target, chosen by its error on held-out observed targets.
 
     A label that varies less around the expectation of the target given the features is a better label, whether
-    it is closer to the truth or not. Candidates are the versions that `fit` is given, such as the one of
+    it is closer to the truth or not. The candidates are the versions passed to `fit`, such as that of
     `denograd.smooth_target`, and the prediction of a teacher. For every fold of the training data, the regressor
-    is fitted on the other folds with each version; of all mixtures of these predictions that lose on no fold, the
-    one is taken that beats the observed target on the held-out *observed* targets by the most after `se` standard
-    errors are taken off, and nothing is changed if none is left above zero. The labels for a fold come from
-    teachers that saw neither the fold they label nor the one that judges.
+    is fitted on the other folds with each version. Of all mixtures of these predictions that lose on no fold, the
+    one with the largest gain over the observed target, less `se` standard errors, is chosen; gains are measured on
+    held-out *observed* targets. If no gain is left, nothing is changed. The labels for a fold come from
+    teachers that saw neither the fold they label nor the held-out one.
 
     Parameters
     ----------
@@ -38,25 +38,25 @@ class ChosenTarget(RegressorBase):
         Its cross-fitted prediction is one more version. "default" is a ridge with its penalty by
         cross-validation and, on a table, the mean of that and of light boosted trees; None leaves it out.
     ordered : bool
-        Whether rows follow each other in time: folds are then contiguous blocks, and standard errors are those
-        of blocks of 48 rows.
+        Whether rows follow each other in time: folds are then contiguous blocks, and standard errors are computed
+        over blocks of 48 rows.
     gap : int
-        Rows left out of the training on either side of a fold that judges (ordered rows): those that share
+        Rows left out of the training on either side of a held-out fold (ordered rows): those that share
         values with it, ``window + 8`` for windows and a target of `smooth_target`.
     folds : int
     step : float
-        Grain of the weights that are tried.
+        Resolution of the grid of weights.
     se : float, optional
         Standard errors by which a mixture has to beat the observed target; by default 1 for ordered rows and 2
-        for a table, where there is less to win.
+        for a table, where there is less to gain.
     mix : {"labels", "predictions"}
-        Whether one regressor is fitted on the mixed labels, or one on each version that has a weight, whose
-        predictions are mixed. For regressors linear in their labels, such as Ridge and k nearest neighbours, it
-        is the same.
+        Whether one regressor is fitted on the mixed labels, or one on each version with a weight, whose
+        predictions are mixed. For regressors linear in their labels, such as Ridge and k nearest neighbours,
+        both are the same.
     n_jobs : int, optional
-        Processes, as joblib counts them.
+        Processes, as in joblib.
     random_state : int or None
-        Of the folds of a table and of the default teacher; None draws one anew for every fit.
+        Seed of the folds of a table and of the default teacher; None draws a new one for every fit.
     verbose : bool
         Show a progress bar where stderr is a terminal.
 
@@ -67,11 +67,11 @@ class ChosenTarget(RegressorBase):
     names_ : list of str
         Names of the versions.
     gain_ : float
-        Share of the held-out error that the chosen mixture saves; 0 where nothing was changed.
+        Share of the held-out error that the chosen mixture removes; 0 where nothing was changed.
     report_ : list of dict
         Per version and for the chosen mixture: ``target``, ``weight``, ``error`` (held-out mean squared error on
-        observed targets), ``gain``, ``standard_error`` and ``worst_fold`` (the gain where it is least; all three as
-        shares of the error that comes of the observed target), and ``verdict``, in words.
+        observed targets), ``gain``, ``standard_error`` and ``worst_fold`` (the smallest gain of a fold; all three as
+        shares of the error with the observed target), and ``verdict``, in words.
     y_ : (n,) array
         The mixed labels.
     regressors_ : list
@@ -79,7 +79,7 @@ class ChosenTarget(RegressorBase):
 
     Notes
     -----
-    In a search over parameters, whose folds must cut the versions as well, hand them over as further columns of
+    In a hyper-parameter search, whose folds must split the versions as well, pass them as further columns of
     `y`, or as an array or DataFrame ``versions`` (as a parameter of the search's ``fit``; where metadata routing
     is enabled, after ``set_fit_request(versions=True)``).
 
@@ -129,7 +129,7 @@ class ChosenTarget(RegressorBase):
         Parameters
         ----------
         X : (n, ...) array or DataFrame
-            Features as they are, in any form that the regressor takes (windows as well; a teacher sees them
+            Features as observed, in any form that the regressor takes (windows as well; a teacher sees them
             flattened).
         y : (n,) array, or (n, 1 + m) array or DataFrame
             The target as observed; further columns are versions of it.
@@ -137,7 +137,7 @@ class ChosenTarget(RegressorBase):
             Versions of the target that were made without the regressor.
         **fit_params
             For every fit of the regressor, such as ``validation=`` for early stopping (keep its targets as
-            observed) or ``sample_weight``; arrays and Series of n rows are cut like `X`. Where metadata routing
+            observed) or ``sample_weight``; arrays and Series of n rows are split like `X`. Where metadata routing
             is enabled, those that the regressor requests.
 
         Returns
@@ -183,7 +183,7 @@ class ChosenTarget(RegressorBase):
         return self
 
     def predict(self, X: Any) -> Any:
-        """Predict for features as they come, shape ``(n,)``."""
+        """Predict for features as observed, shape ``(n,)``."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "regressors_")

@@ -1,4 +1,4 @@
-"""The estimator: fitted on noisy data and a trained model, it gives the refined data."""
+"""The estimator: fitted on noisy data with a trained model, it returns the refined data."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ class DenoGrad:
     Parameters
     ----------
     model : Module
-        Trained model; used as it is, and left exactly as it was.
+        Trained model; it is frozen and left unchanged.
     criterion : callable
         Regression loss of (prediction, target), e.g. ``nn.MSELoss()``.
     device : torch.device or str, optional
-        Where to compute; None takes CUDA where there is one.
+        Where to compute; None takes CUDA if available.
     layout : {"auto", "ntc", "nct"}
-        Whether the model sees windows as (batch, time, channel) or (batch, channel, time). "auto" asks the
-        model's attribute ``input_layout``, then looks whether its first layer is a 1-D convolution.
+        Whether the model sees windows as (batch, time, channel) or (batch, channel, time). "auto" reads the
+        model's attribute ``input_layout``, else checks whether its first layer is a 1-D convolution.
     forward : callable, optional
         ``forward(model, x, first) -> prediction`` for a model that needs more than `x` or returns more than a
-        tensor; the default is ``model(x)``. ``first`` numbers the samples of the batch, ``(B,)``: the row of a
-        table, the first step of a window. So time features that stand apart are given by
+        tensor; the default is ``model(x)``. ``first`` has the numbers of the samples of the batch, ``(B,)``: the row
+        of a table, the first step of a window. So separate time features are passed by
         ``lambda model, x, first: model(x, hours[first[:, None] + steps])`` with ``steps = torch.arange(window)``.
 
     Notes
     -----
-    The model, as asked through `forward`, is a function of each sample alone: it maps ``(B, d)`` rows, or
-    ``(B, W, C)`` windows (`layout`), to ``(B,)`` or ``(B, k)`` predictions and lets gradients through. This is
-    tried before every run.
+    The model, as called by `forward`, must treat each sample independently: it maps ``(B, d)`` rows, or
+    ``(B, W, C)`` windows (`layout`), to ``(B,)`` or ``(B, k)`` predictions and is differentiable. This is
+    tested before every run.
 
-    A model that is affine in its windows (a linear forecaster) is refined by one convolution per epoch instead of one
-    pass per window, where `save_gradients` is off. Whether it is so is tried, unless its attribute ``affine`` says.
+    With a model that is affine in its windows (a linear forecaster), an epoch is one convolution instead of one
+    pass per window if `save_gradients` is off. This is tested, unless the model's attribute ``affine`` declares it.
 
     Attributes
     ----------
     history_ : list of dict
         Per epoch of the last run: ``moved`` (share of the samples; `global` and `map`: of the rows), ``residual``
-        (mean size), ``displacement`` (mean distance of a row from what was observed), ``seconds``. An epoch of
-        `map` is an iteration of L-BFGS, or the one closed form. `global` and `map` add their ``objective``.
+        (mean absolute), ``displacement`` (mean distance of a row from its observation), ``seconds``. An epoch of
+        `map` is an iteration of L-BFGS, or the single closed-form step. `global` and `map` add their ``objective``.
     result_ : Refined or None
-        Of a run of `map` what is known besides: level, bound, estimated error, residual, scale, of the columns of X
-        and, where the target stands apart, then of y; see `denograd.Refined`.
+        Further results of a run of `map`: level, bound, estimated error, residual, scale, for the columns of X
+        and, where the target is separate, then of y; see `denograd.Refined`.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class DenoGrad:
         flattening: bool = False,
         target_cols: int | list[int] | None = None,
     ) -> Self:
-        """Take the data and say how the model sees them; nothing is computed yet.
+        """Take the data and define how the model sees them; nothing is computed yet.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class DenoGrad:
         window_size : int
             Steps of a window.
         future : int
-            The target lies so many steps behind the window's last one.
+            Horizon: the target lies this many steps after the window's last one.
         stride : int
             Steps between neighbouring windows.
         flattening : bool
@@ -130,7 +130,7 @@ class DenoGrad:
         Raises
         ------
         TypeError
-            For values that are no floating-point numbers.
+            For values that are not floating-point numbers.
         ValueError
             For NaN, lengths that differ, a discrete `y`, windows that do not fit, a `layout` without effect.
         """
@@ -204,27 +204,27 @@ class DenoGrad:
         folds: int | None = None,
         verbose: bool = True,
     ) -> tuple[Any, Any, list[Array], list[Array]]:
-        """Refine the fitted data; every call starts from what `fit` got.
+        """Refine the fitted data; every call starts from the data given to `fit`.
 
         Parameters
         ----------
         nrr : float, optional
-            Noise reduction rate: `fixed` the length of a step in units of the data (0.05), `gauss_newton` the
+            Noise reduction rate: for `fixed` the length of a step in units of the data (0.05), for `gauss_newton` the
             fraction of the distance to the model's surface closed per epoch (0.5).
         nr_threshold : float, optional
-            Samples with a residual up to this stay (`fixed`, `gauss_newton`; 0.01).
+            Samples with a residual up to this do not move (`fixed`, `gauss_newton`; 0.01).
         max_epochs : int, optional
             100; `global` 300; `map` 40.
         denoise_y : bool
             Whether the target is refined too.
         batch_size : int, optional
-            Samples per pass; changes speed and memory, the result by rounding only. Chosen if not given.
+            Samples per pass; affects speed and memory, and the result by rounding only. Chosen if not given.
         save_gradients : bool, optional
-            Whether to return the gradients of all epochs; by default yes, but for `map`, which has none to give.
+            Whether to return the gradients of all epochs; by default yes, except for `map`, which has none.
         eta_x, eta_y : float, optional
             `gauss_newton`: factors of the steps of X and y (1).
         ts_strategy : {"window", "global"}, optional
-            The name that release 2.0 had for the rules `gauss_newton` and `global` on series.
+            Release 2.0's name for the rules `gauss_newton` and `global` on series.
         lam, lr, tol : float, optional
             `global`: weight of the pull towards the observed data (1), learning rate (0.05), change of the
             objective at which to stop (1e-7).
@@ -232,13 +232,13 @@ class DenoGrad:
             Update rule.
         sigma : float, array_like, mapping, "auto", "common" or "wavelet"
             `map` (which needs it): standard deviation of the noise in the data's units: a number, one per column
-            of X and, where the target stands apart, then of y, or ``{column: level}`` (other columns are held);
+            of X and, where the target is separate, then of y, or ``{column: level}`` (other columns are held);
             a name selects an estimate, see `denograd.map.noise_level`.
         solver : {"auto", "lbfgs", "one_step"}, optional
-            `map`: L-BFGS; the closed form, which moves targets only; or what is better (default).
+            `map`: L-BFGS; the closed form, which moves targets only; or whichever is better (default).
         folds : int, optional
-            `map`: train so many copies of the model anew, each to refine the part that it has not seen (5), since a
-            model's errors on rows it was trained on look smaller than they are; 1 takes the model as it is.
+            `map`: cross-fit this many retrained copies of the model, each to refine the part that it has not seen
+            (5), since training errors underestimate a model's error; 1 takes the model as it is.
         verbose : bool
             Whether to show progress (never where stderr is not a terminal).
 

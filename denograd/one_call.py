@@ -1,4 +1,4 @@
-"""One call for people who have only a table or a series, and a noise level."""
+"""One call for users who have only a table or a series, and a noise level."""
 
 from __future__ import annotations
 
@@ -49,33 +49,33 @@ def denoise(
     Parameters
     ----------
     X : array, tensor, DataFrame (of pandas or polars) or Series
-        ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series, floating-point; NaN is a gap. Of a
-        DataFrame, columns of floating-point numbers are refined; whole numbers, true and false, and text are inputs
-        that do not move; dates and ids are left alone. The result's `columns` says which is which.
+        ``(n, c)`` rows of a table or steps of a series, or ``(n,)`` one series, floating-point; NaN is a gap. In a
+        DataFrame, floating-point columns are refined; integers, booleans and text are inputs that do not move;
+        dates and ids are left alone. The result's `columns` says which is which.
     sigma : float, (c,) or (n, c) array_like, mapping or str
         Standard deviation of the noise: a number for all columns, one per column, or ``{column: level}`` (other
         columns are held). "auto" touches only columns whose own values show the noise and holds all others; "common"
-        takes the noise to be the same share of every column's spread, and refuses where the columns do not bear that
-        out; "wavelet" is an upper bound for series, with a warning. The result's `evidence` says what was found.
+        assumes that the noise is the same share of every column's spread, and refuses where the columns contradict
+        this; "wavelet" is an upper bound for series, with a warning. The result's `evidence` says what was found.
     kind : {"tabular", "series"}, optional
-        Whether the order of the rows means something: by default where a time is known.
+        Whether the order of the rows is meaningful; by default it is where a time is known.
     time : column name or (n,) array_like, optional
-        When the rows were taken; by default a DatetimeIndex. Rows are worked on in this order and on regular
-        steps: where one is missing there is a gap. Only the given rows come back, in their own order.
+        When the rows were taken; by default a DatetimeIndex. Rows are processed in this order and at regular
+        steps; a missing step is a gap. Only the given rows come back, in their original order.
     gaps : {"keep", "fill"}
-        Whether a gap comes back as one, or as its posterior mean, with its standard error in the result's `std`.
+        Whether a gap stays a gap, or is filled with its posterior mean, with its standard error in the result's `std`.
     skip : sequence of column names
         Columns of a DataFrame to leave alone.
     sigma_unit : {"data", "std"}
         Whether sigma is in units of the data (default), or in standard deviations of the observed column.
     sigma_relative : float, array_like or mapping
-        Noise that grows with the value, as a share of it; on top of `sigma`, which may then be left out.
-    replicates : like X, or a list of such, optional
+        Noise that grows with the value, as a share of it; in addition to `sigma`, which may then be left out.
+    replicates : like X, or a list of these, optional
         Instead of `sigma`: further measurements of the same rows.
     quiet : slice or index of rows, optional
         Instead of `sigma`: steps of a series in which nothing happens.
     resolution : float, array_like or mapping, optional
-        Instead of `sigma`: the step to which a sensor rounds, where that is all the noise.
+        Instead of `sigma`: the step to which a sensor rounds, where rounding is the only noise.
     solver : {"auto", "lbfgs", "one_step"}
         See `denograd.refine`.
     seed : int
@@ -93,9 +93,9 @@ def denoise(
     Raises
     ------
     NoiseLevelMissing
-        Without a level; names what bounds it per column.
+        Without a level; gives the upper bound per column.
     TypeError, ValueError
-        For data or parameters that cannot be right.
+        For invalid data or parameters.
 
     Examples
     --------

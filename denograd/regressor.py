@@ -41,15 +41,15 @@ def perceptron(inputs: int, targets: int) -> nn.Module:
 class DenoisedRegressor(RegressorBase):
     """Train a backbone on noisy data, refine the data with it, fit a regressor on the result.
 
-    Prediction is the inner regressor's, on features as they come. The whole is cloned, searched and put into
-    pipelines like any regressor of scikit-learn; under cross-validation, each fold trains and refines with its
-    own training rows only. Columns are standardised inside, so that ``nrr`` and ``nr_threshold`` are in
+    The inner regressor predicts, on features as observed. The estimator can be cloned, tuned and put into
+    pipelines like any scikit-learn regressor; under cross-validation, each fold trains and refines with its
+    own training rows only. Columns are standardised internally, so ``nrr`` and ``nr_threshold`` are in
     standard deviations.
 
     Parameters
     ----------
     regressor : object
-        Any regressor with ``fit`` and ``predict``; never fitted itself, a clone is.
+        Any regressor with ``fit`` and ``predict``; a clone of it is fitted.
     backbone : callable, optional
         ``backbone(n_features, n_targets) -> Module``, an untrained model for standardised rows; by default a
         perceptron of 64 and 32 units.
@@ -60,14 +60,14 @@ class DenoisedRegressor(RegressorBase):
     denoise_y : bool
         Whether the target is refined too.
     epochs : int
-        At most so many of the backbone's training (Adam); the best on a tenth of the rows is kept, and the
-        training ends after 15 without an improvement.
+        Maximum number of training epochs of the backbone (Adam); the best by the error on a held-out tenth of the
+        rows is kept, and the training ends after 15 epochs without an improvement.
     lr : float
         Learning rate of the training.
     batch_size : int
         Rows per step of the training.
     random_state : int or None
-        Seed of the backbone's weights and of the order of the rows; None draws one anew for every fit.
+        Seed of the backbone's weights and of the order of the rows; None draws a new one for every fit.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class DenoisedRegressor(RegressorBase):
     backbone_ : Module
         Trained on the noisy data (standardised).
     X_, y_ : arrays
-        The refined training data in their own units.
+        The refined training data in their original units.
     n_features_in_ : int
 
     Examples
@@ -123,8 +123,8 @@ class DenoisedRegressor(RegressorBase):
         X : (n, d) array or DataFrame
         y : (n,) or (n, k) array, Series or DataFrame
         **fit_params
-            What the regressor's own `fit` takes besides, ``sample_weight`` say (the backbone does not see it). Where
-            scikit-learn's metadata routing is enabled, what the regressor requests.
+            Further parameters of the regressor's own `fit`, such as ``sample_weight`` (the backbone does not see
+            it). Where scikit-learn's metadata routing is enabled, those that the regressor requests.
 
         Returns
         -------
@@ -133,9 +133,9 @@ class DenoisedRegressor(RegressorBase):
         Raises
         ------
         TypeError
-            If the regressor has no ``fit`` and ``predict``, or values are no numbers.
+            If the regressor has no ``fit`` and ``predict``, or values are not numbers.
         ValueError
-            For parameters out of range, a rule that does not serve here, or data that cannot be refined.
+            For parameters out of range, an unsuitable rule, or data that cannot be refined.
         """
         if not all(callable(getattr(self.regressor, name, None)) for name in ("fit", "predict")):
             raise TypeError(
@@ -177,7 +177,7 @@ class DenoisedRegressor(RegressorBase):
         return self
 
     def predict(self, X: Any) -> Any:
-        """Predict for features as they come, shape ``(n,)`` or ``(n, k)``."""
+        """Predict for features as observed, shape ``(n,)`` or ``(n, k)``."""
         if not hasattr(self, "regressor_"):
             raise not_fitted(f"this {type(self).__name__}", "call fit(X, y) before predict()")
         return self.regressor_.predict(X)
@@ -192,7 +192,7 @@ class DenoisedRegressor(RegressorBase):
         return float(np.mean(1 - left / spread))
 
     def get_metadata_routing(self) -> Any:
-        """Say to scikit-learn that what `fit` gets is handed on to the regressor."""
+        """Tell scikit-learn that the parameters of `fit` are passed on to the regressor."""
         from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
         router = MetadataRouter(owner=self)

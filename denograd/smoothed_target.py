@@ -1,4 +1,4 @@
-"""A training target without what its neighbours in time do not confirm."""
+"""A training target without the part that its neighbours in time do not confirm."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SmoothedTarget(NamedTuple):
     values : (n,) array or Series
         The target's blind-spot prediction; from `valid_from` on, the target as observed.
     r2 : float
-        Cross-fitted coefficient of determination over the rows before `valid_from`: what the other values tell
-        of the target. Near 0 they tell nothing, and `values` is little more than the target's mean.
+        Cross-fitted coefficient of determination over the rows before `valid_from`: how well the other values
+        predict the target. Near 0 they do not, and `values` is little more than the target's mean.
 
     Examples
     --------
@@ -44,13 +44,13 @@ def smooth_target(
 ) -> SmoothedTarget:
     """Predict the target of every step from all values but itself, as a target to train on.
 
-    The prediction sees the other columns of the step and eight steps on both sides, and each row is predicted
-    by a model that did not learn from it. It has the expectation of the target given the past, but a smaller
-    variance, so a regressor that learns from it errs less, however noisy or clean the data are: the noise and
-    the innovations that nothing else confirms are gone (``docs/pays.md``). No noise level is needed.
+    The prediction uses the other columns of the step and eight steps on both sides, and is cross-fitted. It has the
+    same expectation given the past as the target, but a smaller variance, so a regressor that learns from it has a
+    smaller error, whether the data are noisy or clean: the noise and the innovations that nothing else confirms
+    are gone (``docs/pays.md``). No noise level is needed.
 
     Train on it with features and history as observed. Leave the target of validation rows as observed, too:
-    a network that is stopped by refined targets stops too early.
+    early stopping on refined targets stops a network too early.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def smooth_target(
     target : int or str
         Column of the target.
     kind : {"series", "tabular"}
-        On a table the prediction has the row's other columns alone. That is what a regressor computes itself,
-        so it is worth trying as a version for `denograd.ChosenTarget` only.
+        On a table the prediction uses only the row's other columns. A regressor can compute that itself,
+        so it is worth trying only as a version for `denograd.ChosenTarget`.
     valid_from : int, optional
-        First row that is not for training: nothing is learnt from the rows from here on, they are only the
+        First row that is not for training: nothing is learnt from the rows from here on; they only serve as the
         future of the rows before. By default all rows are for training.
     seed : int
         Of the backbone's training.

@@ -1,4 +1,4 @@
-"""A transformer that denoises, by scikit-learn's conventions: the one module that needs it to be imported."""
+"""A denoising transformer by scikit-learn's conventions: the only module whose import needs scikit-learn."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from denograd.table.polars_frame import is_polars
 
 
 class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Learn from noisy rows how to denoise them, and rows to come.
+    """Learn from noisy rows how to denoise them and new ones.
 
     `fit_transform` denoises the fitted rows by models that did not learn from them (cross-fitting); it is not
-    `fit(X).transform(X)`, which would take them for new rows. A new row of a table is denoised by itself: the result
-    depends on the fitted data and on that row. The rows of a series that are handed to `transform` follow the fitted
-    ones; each is denoised from what came before it and `lag` steps more, by a Kalman filter (Kalman, 1960) of the
+    `fit(X).transform(X)`, which would treat them as new rows. A new row of a table is denoised by itself: the result
+    depends only on the fitted data and that row. In a series, the rows passed to `transform` follow the fitted
+    ones; each is denoised from the rows before it and `lag` more steps, by a Kalman filter (Kalman, 1960) with the
     fitted vector autoregression.
 
     Parameters
@@ -36,11 +36,11 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         Noise level, as in `denograd.denoise`: a number for all columns of floating-point numbers, one per column,
         ``{column: level}``, or the name of an estimate.
     kind : {"tabular", "series"}
-        Whether the order of the rows means something.
+        Whether the order of the rows is meaningful.
     gaps : {"keep", "fill"}
-        Whether NaN comes back as such or as its posterior mean.
+        Whether NaN is kept or replaced by its posterior mean.
     lag : int
-        Of a series: how many of the steps that follow are waited for. 0 is causal.
+        For a series: number of later steps that are used. 0 is causal.
     solver : str
         As in `denograd.refine`.
     context, folds, hidden, epochs : optional
@@ -51,9 +51,9 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
     Attributes
     ----------
     sigma_, bound_ : (n_features,) arrays
-        Level that is used, 0 for a held column, and the most that the residual allows.
+        Noise level used, 0 for a held column, and its upper bound by the residual.
     moves_ : (n_features,) bool array
-        Columns that are refined; whole numbers of a DataFrame are not, unless `sigma` names them.
+        Columns that are refined; integer columns of a DataFrame are not, unless `sigma` names them.
     blind_ : BlindSpot
     n_features_in_, feature_names_in_
 
@@ -119,7 +119,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         return self._with_gaps(values, np.where(np.isnan(values), filled, found.values))
 
     def transform(self, X: Any) -> Any:
-        """Denoise new rows: each by itself, or of a series those that follow the fitted ones.
+        """Denoise new rows: each by itself, or in a series those that follow the fitted ones.
 
         Returns
         -------

@@ -1,7 +1,7 @@
 """The blind-spot backbone: every column predicted from everything but the value itself.
 
 Noise2Void (Krull et al., 2019) and Noise2Self (Batson and Royer, 2019): an estimate of a value that does not
-see that value has an error independent of that value's noise, so its residual is honest. Here every column is
+see that value has an error independent of that value's noise, so its residual is unbiased. Here every column is
 an output. On a table, output ``j`` sees the other columns of its row; in a series also ``context`` steps on
 both sides, of all columns or, in a wide series, of its own column only.
 """
@@ -42,26 +42,26 @@ CHUNK = 4096
 
 
 class BlindSpot:
-    """A self-supervised backbone that trains itself in seconds.
+    """A self-supervised backbone that trains in seconds.
 
-    A ridge regression per column, from the closed form, plus one small network per column that learns what
-    the ridge leaves over, weighted by what it explains of rows it was not trained on. Both are cross-fitted:
-    a row is always predicted by the model that did not learn from it, a new row by the mean of all models.
+    A ridge regression per column, in closed form, plus one small network per column that learns the ridge's
+    residual, weighted by how much of it the network explains on held-out rows. Both are cross-fitted: a fitted row
+    is always predicted by the model that did not learn from it, a new row by the mean of all models.
 
     Parameters
     ----------
     kind : {"tabular", "series"}
-        Whether the order of the rows means something.
+        Whether the order of the rows is meaningful.
     context : int, optional
         Steps on either side that a series' prediction sees, by default 8; a table has none.
     folds : int, default 5
-        Parts of the cross-fitting: every fifth stretch of 50 steps of a series, random rows of a table.
+        Folds of the cross-fitting: alternating stretches of 50 steps of a series, random rows of a table.
     hidden : int, default 32
-        Units of both hidden layers of a column's network; 0 leaves the ridge alone. Wide series (more than
-        32 columns) have no network, those of wide tables (more than 100) see leading components.
+        Units of both hidden layers of a column's network; 0 uses the ridge alone. Wide series (more than
+        32 columns) have no network; the networks of wide tables (more than 100) see leading components.
     epochs : int, optional
-        Passes of the network over the data; by default 20 over a table and 10 over a series, and never more
-        than about half a minute of one core allows.
+        Passes of the network over the data; by default 20 over a table and 10 over a series, but limited to
+        about half a minute on one core.
     verbose : bool, default False
         Show a progress bar.
     device : torch.device or str, default "cpu"
@@ -73,13 +73,13 @@ class BlindSpot:
     observed_ : (n, c) array
         The fitted rows.
     seed_ : int
-        What `fit` got.
+        The seed passed to `fit`.
     kept_ : dict
-        What a rule last learned with this backbone: new rows need it again.
+        What a rule last learnt with this backbone; new rows need it again.
     prediction_, residual_ : (n, c) arrays
         Cross-fitted prediction of the fitted rows, and prediction minus observation.
     outliers_ : (n, c) bool array
-        Values so far out that they are no measurement, -9999 say (`denograd.data.outliers`). Nothing is learned from
+        Values too extreme to be measurements, such as -9999 (`denograd.data.outliers`). Nothing is learnt from
         them, their neighbours see the column's centre in their place, and no rule moves them.
     mse_ : (c,) array
         V of every column: its mean squared residual. Its root bounds the noise level from above.

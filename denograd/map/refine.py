@@ -1,6 +1,6 @@
-"""The rule `map`: the most probable data, given a noise level and a backbone that admits its own error.
+"""The rule `map`: the most probable data, given a noise level and a backbone with a known error of its own.
 
-With ``z`` every value that may move, ``z_obs`` what was observed, ``sigma_j`` the noise of column j and ``s_k`` the
+With ``z`` the values that may move, ``z_obs`` the observations, ``sigma_j`` the noise of column j and ``s_k`` the
 standard deviation of the backbone's own error on output k at that row (see `denograd.map.error_scale`)
 
     minimise over z   sum rho((f_k(z) - z_k) / s_k)  +  1/2 sum ((z_ij - z_obs_ij) / sigma_j)^2
@@ -39,27 +39,27 @@ class Refined:
     values : (n, c) array
         The refined data.
     sigma : (c,) array, or (n, c) where values have levels of their own
-        Noise level that was used; 0 for a held column or value.
+        Noise level used; 0 for a held column or value.
     evidence : tuple of str
         Where the level of every column comes from.
     bound : (c,) array
-        What the noise cannot exceed, by the backbone's residual.
+        Upper bound of the noise level, by the backbone's residual.
     residual : (n, c) array
         f(z_obs) - z_obs.
     scale : (n, c) array
         s, the backbone's own error, at every row.
     score : (n,) array
-        How unlike the backbone's prediction a row is: root mean square over columns of residual / bound.
+        How far a row is from the backbone's prediction: root mean square over columns of residual / bound.
     error : (c,) array
-        Estimated mean squared error that is left (Stein's estimate; before, it was the mean of ``sigma**2``).
+        Estimated remaining mean squared error (Stein's estimate; before, it was the mean of ``sigma**2``).
     iterations, evaluations : int
         Of the solver; an evaluation is one forward and one backward pass over all rows.
     objective : tuple of float
         Before and after; NaN for the closed form.
     history : list of dict
-        Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
+        Per iteration of L-BFGS, or for the single closed-form step, as in `denograd.DenoGrad.history_`.
     outliers : (n, c) bool array
-        Values so far out that they are no measurement, a sentinel say: they were left as they are, and told nothing.
+        Values too extreme to be measurements, such as sentinels: left as they are, and nothing is learnt from them.
 
     Examples
     --------
@@ -112,10 +112,10 @@ def refine(
         the fitted rows among X), or as ``{column: level}``; or how to estimate it, see
         `denograd.map.noise_level.noise_level`.
     fitted_rows : int
-        0, or the number of rows that `blind` was fitted on if these very rows lead `X`: each is then refined
-        with the models that were not trained on it. What follows them is new: validation rows, say.
+        0, or the number of rows that `blind` was fitted on if `X` begins with these very rows: each is then refined
+        with the models that were not trained on it. The rows after them are new, such as validation rows.
     solver : {"auto", "lbfgs", "one_step"}
-        The posterior mean by the candidates that Stein's estimate likes best (`denograd.map.posterior`); or the
+        The posterior mean by the candidates that Stein's estimate prefers (`denograd.map.posterior`); or the
         objective above by L-BFGS, or its closed form.
     sigma_relative : float, (c,) or, as for sigma, (n, c) array_like, or mapping
         Noise that grows with the value, as a share of it: ``sigma^2 + (sigma_relative f)^2`` at every value, f
@@ -123,7 +123,7 @@ def refine(
     max_iter : int
         Of L-BFGS.
     names : sequence, optional
-        What errors and a mapping `sigma` call the columns; by default their numbers.
+        Names of the columns for errors and a mapping `sigma`; by default their numbers.
     verbose : bool
         Show progress where stderr is a terminal.
 

@@ -1,4 +1,4 @@
-"""What `denoise` returns, and how it speaks of itself: a line, a table, a figure."""
+"""What `denoise` returns, and how it is shown: a line, a table, a figure."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ STRETCH = 400
 class DenoisedData:
     """What `denoise` returns.
 
-    Figures per column are in the order of the data's columns; a column that is no number has NaN.
+    Figures per column are in the order of the data's columns; a column that is not numeric has NaN.
 
     Attributes
     ----------
     data : array, tensor or DataFrame
-        The denoised data: same type, shape, order, names, index and dtypes as what was handed over.
+        The denoised data, with the type, shape, order, names, index and dtypes of the input.
     std : (n, c) array or DataFrame
         Standard error of every value; 0 where it was held, NaN where there is none.
     sigma : (c,) array
-        Noise level that was used per column, in the data's units; 0 for a column that was held. Of levels that differ
-        from row to row, the root mean square.
+        Noise level used per column, in the data's units; 0 for a column that was held. The root mean square if levels
+        differ from row to row.
     bound : (c,) array
-        What the noise of a column cannot exceed.
+        Upper bound of the noise level per column.
     error_before, error_after : (c,) arrays
         Mean squared error per column, in squared units of the data: ``sigma**2``, and Stein's unbiased estimate
-        of what is left. They are as right as `sigma` is.
+        of the remaining error. They are as reliable as `sigma`.
     solver : str
-        What was used.
+        The solver used.
     history : list of dict
-        Per iteration of L-BFGS, or of the one closed form, as `denograd.DenoGrad.history_` has it.
+        Per iteration of L-BFGS, or for the single closed-form step, as in `denograd.DenoGrad.history_`.
     columns : list of ColumnRole
         What was done with every column, and why.
     gaps : (c,) int array
@@ -54,15 +54,15 @@ class DenoisedData:
     notes : list of str
         What else was done: rows put in order, steps without a reading.
     evidence : tuple of str
-        Where the level of every column comes from: given, or on what grounds.
+        Where the level of every column comes from: given, or the grounds of the estimate.
     outliers : (n, c) bool array
-        Values so far out that they are no measurement, a sentinel say: left as they are, and nothing learned from them.
+        Values too extreme to be measurements, such as sentinels: left as they are, and nothing is learnt from them.
     asked : (c,) array
-        Level that was given, before it was capped at what the bound allows.
+        The level as given, before it was capped by the bound.
     kind : {"tabular", "series"}
     observed, refined, residual : (n, c) arrays
-        Of the columns that are numbers, NaN elsewhere: as handed over, as they came out (gaps by their posterior mean),
-        and the backbone's prediction minus what was observed.
+        For numeric columns, NaN elsewhere: the input, the output (gaps filled with their posterior mean),
+        and the backbone's prediction minus the observation.
 
     Examples
     --------
@@ -116,13 +116,13 @@ class DenoisedData:
         return moved
 
     def surprises(self) -> Array:
-        """Values per column farther than five bounds from what the rest says, (c,); a sensor's error, or news."""
+        """Values per column farther than five bounds from their prediction, (c,): sensor errors or real events."""
         far = np.abs(self.residual) > 5 * self.bound
         count: Array = np.where(np.isfinite(self.bound), far.sum(0), 0)
         return count
 
     def summary(self) -> pd.DataFrame:
-        """A row a column: its role, level, bound, expected error before and after, what moved, outliers, gaps."""
+        """One row per column: role, level, bound, expected error before and after, displacement, outliers, gaps."""
         import pandas as pd
 
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -144,12 +144,12 @@ class DenoisedData:
         )
 
     def check(self) -> list[Finding]:
-        """Ask whether the assumption holds: noise that is white, normal, of one size, and a plausible level.
+        """Check the assumptions: white, normal, homoscedastic noise and a plausible level.
 
         Returns
         -------
         list of Finding
-            Each says in words what was found and what to do instead; empty where nothing speaks against it.
+            Each says in words what was found and what to do instead; empty where nothing contradicts them.
         """
         refined = [j for j, column in enumerate(self.columns) if column.role == "refined"]
         return check_assumptions(
