@@ -1,4 +1,4 @@
-"""The one interface that every denoiser has, and the nouns it speaks in.
+"""The interface of every denoiser, and the types it uses.
 
 Arrays hold rows: samples of a table or time steps of a series. A *series* is one frame ``(T, C)`` whose
 channel 0 is the target; a *table* is a feature matrix ``(n, d)`` and, apart from it, a target ``(n,)``.
@@ -51,24 +51,24 @@ class Backbone(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a denoiser may know about the data apart from the numbers themselves.
+    """What a denoiser may know about the data apart from their values.
 
     Attributes
     ----------
     kind : {"tabular", "series"}
-        Whether the order of the rows means something.
+        Whether the order of the rows is meaningful.
     sigma : float or None
-        Known noise level in standard deviations of a column; None where nobody knows it.
+        Known noise level in standard deviations of a column; None where it is unknown.
     sigma_target : float or None
-        The target's, where it differs (0: the target is clean); None means `sigma`.
+        The target's level, where it differs (0: the target is clean); None means `sigma`.
     levels : (c,) array or None
         Known level of every column of the frame (a table's target is its last column), where columns differ
         from `sigma`; None where they do not.
     window : int
         Length, in time steps, of the windows that models of this series see.
     backbone : callable or None
-        Gives the trained `Backbone` (trained on the first call, cached) that predicts the ``"target"``, or of a
-        series ``"all"`` channels. None outside the harness.
+        Returns the trained `Backbone` (trained on the first call, then cached) that predicts the ``"target"`` or,
+        for a series, ``"all"`` channels. None outside the harness.
     train_rows : (m,) int array or None
         Positions, among the rows handed to ``fit``, of the training part; None means all of them.
 
@@ -95,7 +95,7 @@ class Problem:
 
 
 class NotApplicable(ValueError):
-    """These data lack what the denoiser needs, as it turns out only on the way: a result, not a failure.
+    """The data turn out to lack what the denoiser needs: a result, not a failure.
 
     Examples
     --------
@@ -114,12 +114,12 @@ class Denoised:
     Attributes
     ----------
     X : (n, d) array
-        Refined features; of a series, all channels.
+        Refined features; for a series, all channels.
     y : (n,) array or None
-        Refined target; None where no target was handed over.
+        Refined target; None where no target was given.
     info : dict
         Facts worth reporting (columns left alone, epochs run, ...). ``info["score"]``, if present, is an
-        ``(n,)`` array, the higher the more suspect the row; otherwise the displacement serves as the score.
+        ``(n,)`` array: the higher, the more suspect the row; otherwise the displacement serves as the score.
 
     Examples
     --------
@@ -139,12 +139,12 @@ class Denoiser(Protocol):
 
     ``features_only`` says that it can be fitted and applied without a target (on a table), ``causal`` that
     ``denoise(..., causal=True)`` exists: row ``t`` of the result depends on rows ``0..t`` alone.
-    ``sequential`` says that it runs along the order of the rows, which on a table means nothing.
+    ``sequential`` says that it runs along the order of the rows, which is meaningless on a table.
 
-    A denoiser of this project also has a ``revision``, 1 at first: raised whenever its results change, it tells
-    stored results of older code from new ones. A subclass that changes sets its own.
+    A denoiser of this project also has a ``revision``, initially 1: raised whenever its results change, it
+    distinguishes stored results of older code from new ones. A subclass that changes sets its own.
 
-    A class needs not derive from this one. One that does inherits `skip`, and cannot be made without `fit` and
+    A class need not derive from this one. A subclass inherits `skip`, and cannot be instantiated without `fit` and
     `denoise`.
 
     Examples
@@ -191,8 +191,8 @@ def stack(X: Array, y: Array | None) -> Array:
     Raises
     ------
     ValueError
-        If `X` is not two-dimensional, the lengths differ, a value is NaN, infinite or masked, or all are of a size
-        whose squares cannot be computed with.
+        If `X` is not two-dimensional, the lengths differ, a value is NaN, infinite or masked, or all are so large or
+        small that their squares cannot be represented.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def unstack(frame: Array, y: Array | None, info: dict[str, Any] | None = None) -
     ----------
     frame : (n, d) or (n, d + 1) array
     y : (n,) array or None
-        What was handed to `stack`; only whether it is there counts.
+        The argument of `stack`; only whether it is None matters.
     info : dict, optional
 
     Returns

@@ -62,7 +62,7 @@ exit codes: 0 done, 1 something failed, 2 wrong call, 130 interrupted (nothing i
 
 
 class WrongCall(Exception):
-    """The command was called in a way that cannot be meant."""
+    """The command was called with an invalid option or value."""
 
 
 @dataclass(frozen=True)

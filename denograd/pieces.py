@@ -1,4 +1,4 @@
-"""A table of any length goes through `denoise` in pieces, and into a file that appears only when it is whole."""
+"""Tables of any length: `denoise` in pieces, written to a file that appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PieceFailed(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What to do with a table; see `denograd.denoise`. `rows` are worked on at once."""
+    """What to do with a table; see `denograd.denoise`. `rows` are processed at once."""
 
     sigma: Any
     kind: Kind

@@ -1,4 +1,4 @@
-"""What every regressor of scikit-learn has, for classes that must load without it."""
+"""The conventions of a scikit-learn regressor, for classes that must load without scikit-learn."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RegressorBase:
         return self
 
     def __sklearn_tags__(self) -> Any:
-        """Say to scikit-learn that this is a regressor."""
+        """Tell scikit-learn that this is a regressor."""
         from sklearn.utils import RegressorTags, Tags, TargetTags
 
         return Tags(

@@ -26,7 +26,7 @@ AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Folds:
-    """Which rows judge, and which may teach what is judged by them.
+    """Which rows are held out, and which may be trained on for them.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Choice:
     ----------
     weights : (m,) array
     gain : float
-        Share of the first version's error that the mixture saves.
+        Share of the first version's error that the mixture removes.
     report : list of dict
         See `denograd.ChosenTarget.report_`.
     """
@@ -89,12 +89,12 @@ class Choice:
 def choose(
     held_out: Array, y: Array, names: list[str], fold: Rows, *, step: float, se: float, ordered: bool
 ) -> Choice:
-    """Take the mixture that beats the first version by most, after `se` standard errors are taken off.
+    """Take the mixture with the largest gain over the first version, less `se` standard errors.
 
     With P_v the held-out predictions of the regressor that learnt version v, the gain of the weights w is the
     mean over rows of ``(P_0 - y)^2 - (sum_v w_v P_v - y)^2``. `y` is observed and no prediction has seen it, so
-    this is, in expectation, the gain on the clean target as well. A mixture must not lose on any fold: what gains
-    in one part and loses in another is not to be relied on.
+    this is, in expectation, the gain on the clean target as well. A mixture must not lose on any fold: one that gains
+    in one part and loses in another is not reliable.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def choose(
     fold : (n,) int array
         Fold in which a row was held out.
     step : float
-        Grain of the weights.
+        Resolution of the grid of weights.
     se : float
     ordered : bool
         Whether the standard error is that of the means of blocks of rows.

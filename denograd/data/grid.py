@@ -56,8 +56,8 @@ class Grid:
 def find_grid(times: Array) -> Grid:
     """Find the regular grid behind the times of some readings.
 
-    The step is the median one, or a smaller one of which nearly all are multiples. What is farther apart has gaps in
-    between. Readings of days without weekends stand side by side.
+    The step is the median one, or a smaller one of which nearly all are multiples. Readings farther apart have gaps
+    in between. Daily readings without weekends count as consecutive.
 
     Parameters
     ----------

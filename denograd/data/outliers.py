@@ -1,4 +1,4 @@
-"""Values that lie so far from the rest of their column that they are no measurement: sentinels, slips of the point."""
+"""Values too far from the rest of their column to be measurements: sentinels, misplaced decimal points."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class Progress:
     Parameters
     ----------
     epochs : int
-        At most so many.
+        Maximum number.
     name : str
         What is running.
     verbose : bool

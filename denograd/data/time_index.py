@@ -1,4 +1,4 @@
-"""What an index of rows says about them: in order, at even steps, of a series at all."""
+"""What an index says about its rows: whether they are in order, evenly spaced, and a series at all."""
 
 from __future__ import annotations
 

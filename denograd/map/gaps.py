@@ -1,12 +1,12 @@
-"""Gaps: values with infinite noise. Filled by what the rest says, with the error that is to be expected.
+"""Gaps: values with infinite noise, filled from all other values, with the expected error.
 
-Several guesses are made. Of a series: a vector autoregression of the whole (`var_smoother`), the same with the season
-taken out, one of every column by itself, and the straight line between a gap's neighbours; of a table: a multivariate
-normal (`normal_fill`), with a weak and a strong prior of independent columns; of both, the blind spot's own prediction,
-cross-fitted, on the data so filled. Which to believe is found out where the answer is known: observed values are
-hidden in the pattern of the gaps, a few times, and guessed the same way. A column takes the mixture of guesses that
-errs least there, and the size of these errors calibrates the variance. Values of a series so far out that they are no
-measurement tell their neighbours nothing.
+Several guesses are made. For a series: a vector autoregression of all columns (`var_smoother`), the same after
+removing the season, one of every column by itself, and linear interpolation; for a table: a multivariate
+normal (`normal_fill`), with a weak and a strong prior of independent columns; for both, the cross-fitted blind-spot
+prediction on the data filled in this way. They are judged where the answer is known: observed values are
+hidden in the pattern of the gaps, a few times, and guessed the same way. A column takes the mixture of guesses with
+the smallest error there, and the size of these errors calibrates the variance. Values of a series too extreme to be
+measurements do not inform their neighbours.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Filled:
     variance : (n, c) array
         Expected squared error of a filled value; 0 where a value was observed.
     prediction : (n, c) array or None
-        Of a series: what all other values say of an observed one, gaps or not. A blind spot on filled data cannot
-        tell: gaps beside a value are filled by that value as well.
+        For a series: the prediction of every value from all others, gaps or not. A blind spot on filled data cannot
+        give it: gaps beside a value are filled from that value as well.
     """
 
     values: Array

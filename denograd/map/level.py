@@ -1,10 +1,10 @@
-"""What the data themselves say of their noise level.
+"""Estimates of the noise level from the data themselves.
 
-One observation of a value identifies an upper bound and no more: whatever a signal does that nothing else predicts
+One observation per value identifies an upper bound and no more: the part of a signal that nothing else predicts
 looks like noise. Two kinds of evidence are an exception.
 
-*Own values.* A column whose clean values are few (a flag, a count, a rounded number) shows its noise: lumps of equal
-width, apart from each other. The width is the level (`own_levels`).
+*Own values.* A column with few distinct clean values (a flag, a count, a rounded number) shows its noise: separate
+clusters of equal width. The width is the level (`own_levels`).
 
 *Agreement.* If the noise is the same share of every column's spread, the residual of the best predicted columns is all
 noise, of the value and of what it was predicted from: ``floor^2 = sigma^2 (1 + |df/dx|^2)``. Errors of the model would
@@ -75,7 +75,7 @@ class OwnLevels:
 
 
 def own_levels(X: Array) -> OwnLevels:
-    """Find the columns in which the noise shows by itself, and how large it is there.
+    """Find the columns whose own values show the noise, and its level there.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Noise levels that were measured: repeated measurements, a quiet stretch, the resolution of a sensor.
+"""Measured noise levels: repeated measurements, a quiet stretch, the resolution of a sensor.
 
-Each comes with a check of what it assumes, and refuses where that does not hold.
+Each checks its assumption and refuses where that does not hold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The noise level that the rule `map` needs: checked, capped, or estimated by those who must."""
+"""The noise level that the rule `map` needs: checked, capped, or estimated where none is given."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NoiseLevelMissing(ValueError):
     Attributes
     ----------
     bound : dict
-        What the noise cannot exceed, per column that the backbone predicts.
+        Upper bound of the noise level, per column that the backbone predicts.
 
     Examples
     --------

@@ -43,8 +43,8 @@ def transform_map(
 ) -> RuleResult:
     """`DenoGrad.transform(rule="map")`: the rule with the user's own model.
 
-    The data matrix is X, followed by y where the target stands apart from it; its outputs are the targets. Steps
-    without a full window behind them have no residual, but may move.
+    The data matrix is X, followed by y where the target is separate; its outputs are the targets. Steps
+    without a full window before them have no residual, but may move.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def transform_map(
         A number, one per column of that matrix, or ``{column: level}`` (other columns are held), in the data's
         units; or how to estimate it.
     solver : {"auto", "lbfgs", "one_step"}
-        L-BFGS, the closed form, which moves targets only, or what is better: L-BFGS, but for targets whose values
-        have a density that tells more (`denograd.map.candidates.support`).
+        L-BFGS, the closed form, which moves targets only, or whichever is better: L-BFGS, except for targets whose
+        density is more informative (`denograd.map.candidates.support`).
     folds : int
-        So many copies of the model are trained anew, each to refine the part that it did not see: a model's residual on
-        rows that it was trained on looks better than it is. 1 takes the model as it is.
+        Number of retrained, cross-fitted copies of the model, each to refine the part that it did not see: a model's
+        residual on its training rows is too small. 1 takes the model as it is.
     max_epochs : int
         Iterations of L-BFGS.
     denoise_y : bool

@@ -1,9 +1,9 @@
-"""The posterior mean of every value, by the closed form that the fitted rows bear out (`solver="auto"`).
+"""The posterior mean of every value, by the closed form that the fitted rows support (`solver="auto"`).
 
 Candidates are the step that follows from the density of a column's values (`support`), the correction that the whole
-row suggests (`row_net`), and the step onto a linear subspace (`subspace`); their weights, column by column, are those
-that Stein's estimate of the error likes best (`aggregate`). Everything is cross-fitted: a fitted row is answered by
-parts that it did not enter, a new row by parts learned from all fitted ones.
+row suggests (`row_net`), and the step onto a linear subspace (`subspace`); their weights, column by column, minimise
+Stein's estimate of the error (`aggregate`). Everything is cross-fitted: a fitted row is refined by parts that did not
+learn from it, a new row by parts learnt from all fitted ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FEWEST = 40
 
 
 class Posterior:
-    """What the fitted rows teach of their values, given the noise level.
+    """What is learnt from the fitted rows about their values, given the noise level.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Posterior:
     step_ : (n, c) array
         Displacement of the fitted rows, in the data's units.
     error_ : (c,) array
-        Stein's estimate of the mean squared error that is left.
+        Stein's estimate of the remaining mean squared error.
     too_few_ : (c,) bool array
         Columns that are held since fewer than `FEWEST` of their values have noise.
     weights_ : (k, c) array

@@ -1,7 +1,7 @@
-"""The numbers behind the rule `map`: closed form, objective, and how much error is left.
+"""The numerics of the rule `map`: closed form, objective, and the remaining error.
 
 Everything here works on a data matrix ``z_obs`` (n, c) whose columns `outputs` are predicted by `Segment`s of rows,
-and knows nothing of where the predictions come from.
+wherever the predictions come from.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A user's model and its data: looked at together, held still, or trained."""
+"""A user's model and its data: checked together, frozen, or trained."""
 
 from denograd.models.frozen import choose_device
 from denograd.models.training import Trained, split_rows, train_best

@@ -1,4 +1,4 @@
-"""Cross-fitting of a user's own model: copies trained anew, each without one part of the data."""
+"""Cross-fitting of a user's model: retrained copies, each without one part of the data."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def fold_of(n: int, folds: int, kind: Kind, rng: np.random.Generator) -> NDArray
 def interleaved(n: int, folds: int, stretch: int = 50) -> NDArray[np.int64]:
     """Fold of every step of a series, in turn for every stretch of steps; shape (n,).
 
-    A long block at either end has to be predicted by models that know one side of it alone; a series that drifts
-    makes them worse than they need to be.
+    A long block at either end has to be predicted by models that know only one side of it; in a series that drifts
+    this makes them needlessly worse.
     """
     return np.arange(n) // min(stretch, max(n // folds, 1)) % folds
 

@@ -1,4 +1,4 @@
-"""A model whose weights stand still while gradients flow to its inputs."""
+"""A model whose weights are frozen while gradients flow to its inputs."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def choose_device(device: torch.device | str | int | None) -> torch.device:
 
 @contextmanager
 def frozen(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Hold `model` still on `device`: weights without gradients, dropout off, batch norm statistics fixed.
+    """Freeze `model` on `device`: weights without gradients, dropout off, batch norm statistics fixed.
 
-    Weights of half precision are float32 meanwhile. Everything (flags, modes, values, the device) is put back at
+    Half-precision weights are float32 meanwhile. Everything (flags, modes, values, the device) is restored at
     the end, also after an exception. Recurrent modules on CUDA run in train mode with their dropout at 0, since
     cuDNN computes no backward pass otherwise.
 
@@ -147,11 +147,11 @@ class Predictor:
     criterion : callable
         Loss of (prediction, target).
     layout : {"ntc", "nct"}
-        What the model wants windows to look like.
+        The layout of windows that the model takes.
     flattening : bool
-        Whether the model wants windows as rows of W*C values, time step after time step.
+        Whether the model takes windows as rows of W*C values, time step after time step.
     forward : callable, optional
-        How to ask the model: ``forward(model, x, first) -> prediction``, see `denograd.DenoGrad`.
+        How to call the model: ``forward(model, x, first) -> prediction``, see `denograd.DenoGrad`.
     stride : int
         Steps between neighbouring windows; 1 for rows.
     """

@@ -1,4 +1,4 @@
-"""How a model wants to see the windows of a series: time steps first or channels first."""
+"""The layout in which a model takes the windows of a series: time steps first or channels first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at a model and the data together before a run: what no run could use is refused here."""
+"""Checks of a model together with the data before a run: what no run could use is refused here."""
 
 from __future__ import annotations
 
@@ -196,11 +196,11 @@ def slope_of(
     ----------
     predict : Predictor
     x : (B, W, C) tensor
-        A few windows, to hold the model to its word.
+        A few windows on which the claim is checked.
     samples : (B,) tensor
         Their numbers.
     tolerance : float
-        What a prediction may be off by, as a share of the size of its terms.
+        How far a prediction may be off, as a share of the size of its terms.
 
     Returns
     -------

@@ -62,7 +62,7 @@ def train_best(
     error : callable
         On the rows kept for validation; called without gradients after every epoch.
     epochs, patience : int
-        At most so many epochs; stop after so many without a better one.
+        Maximum number of epochs; epochs without an improvement before the training stops.
     lr : float
         Learning rate.
     progress : str, optional

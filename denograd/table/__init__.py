@@ -1,4 +1,4 @@
-"""Tables as people have them: files, and the roles of their columns. Needs pandas, the rest of the library does not."""
+"""Real-world tables: files, and the roles of their columns. Needs pandas; the rest of the library does not."""
 
 from denograd.table.content import unpacked
 from denograd.table.errors import Note, TableError

@@ -1,9 +1,9 @@
-"""Does the assumption hold? What the residual says of the noise: white, normal, of one size, as large as was said.
+"""Do the assumptions hold? What the residual says about the noise: white, normal, homoscedastic, of the stated level.
 
-The rule takes noise that is independent from value to value and normal, of a known size. What the backbone leaves
-over, the residual, is that noise plus the backbone's own error; where it shows a pattern, noise or backbone have it.
-Noise that resembles the neighbours' is predicted from them, and no residual shows it: the level given is then more than
-the residual allows, and columns that share it go together beyond what all others explain.
+The rule assumes noise that is independent from value to value and normal, of a known level. The residual of the
+backbone is that noise plus the backbone's own error; if it shows a pattern, the noise or the backbone has it.
+Noise shared with neighbours is predicted from them, so no residual shows it: the given level then exceeds
+the bound by the residual, and columns that share noise correlate beyond what all others explain.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PARTS, FEW = 8, 80
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that speaks against the assumption.
+    """One finding that contradicts the assumptions.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Evidence:
     observed, residual : (n, c) arrays
         Data, and prediction minus data; NaN where there is none.
     sigma, asked, bound : (c,) arrays
-        Level that was used, that was given, and the most that the residual allows.
+        Level that was used, level that was given, and its upper bound by the residual.
     kind : {"tabular", "series"}
     """
 

@@ -1,4 +1,4 @@
-"""What the fields of a column are: numbers in people's spellings, dates, or text; and what marks a missing value."""
+"""What the fields of a column are: numbers in various spellings, dates, or text; and what marks a missing value."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def date_format(texts: pd.Series, path: Path) -> tuple[str | None, list[Note]]:
     Raises
     ------
     TableError
-        For dates in two formats, since nobody can know the order of the days then.
+        For dates in two formats, since the order of the days is then ambiguous.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a table that somebody hands over, and what was changed to read it."""
+"""What can be wrong with a user's table, and what was changed to read it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Note:
     what : str
         One word for it: ``separator``, ``decimal``, ``encoding``, ``preamble``, ``header``, ``units``, ``missing``, ...
     text : str
-        A sentence for people.
+        A human-readable sentence.
     column : str or None
         Where it concerns one column.
 

@@ -1,7 +1,7 @@
-"""Read a table from a file as people have it, and say what was found.
+"""Read a table from a file in any common form, and report what was found.
 
-CSV and its relatives (any separator, decimal sign, encoding; packed or not), Excel, Parquet. No option is required:
-what can be seen in the file is, and everything that was decided stands in the result's notes.
+CSV and its variants (any separator, decimal sign, encoding; compressed or not), Excel, Parquet. No option is required:
+everything is detected from the file where possible, and every decision is listed in the result's notes.
 """
 
 from __future__ import annotations
@@ -83,16 +83,16 @@ def read_table(
     missing: Sequence[str] = (),
     sheet: str | int = 0,
 ) -> TableFile:
-    """Read a table from a file, and find out how it is written.
+    """Read a table from a file, and detect how it is written.
 
     Parameters
     ----------
     path : path
-        CSV or any text with separators (also packed as gz, bz2, xz or zip), Excel (.xlsx) or Parquet.
+        CSV or any text with separators (also compressed as gz, bz2, xz or zip), Excel (.xlsx) or Parquet.
     time : str, optional
-        Column that gives the order of the rows; by default the one that looks like it.
+        Column that gives the order of the rows; detected by default.
     separator, decimal, encoding : str, optional
-        Where they are known; found otherwise. `separator` may be spelt out: comma, semicolon, tab, bar, blanks.
+        Detected by default. `separator` may be spelt out: comma, semicolon, tab, bar, blanks.
     missing : sequence of str
         Further fields that stand for a missing value.
     sheet : str or int
@@ -105,7 +105,7 @@ def read_table(
     Raises
     ------
     TableError
-        If the file is no table that can be read; its attribute `problem` says why in one word.
+        If the file cannot be read as a table; its attribute `problem` says why in one word.
 
     Examples
     --------

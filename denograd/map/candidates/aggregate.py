@@ -1,4 +1,4 @@
-"""How much of every candidate's step to take: the weights that Stein's estimate of the error likes best.
+"""How much of every candidate's step to take: the weights that minimise Stein's estimate of the error.
 
 With candidate steps A (in noise levels) and their divergences D, the estimated share of the error that the step A w
 leaves is the quadratic ``1 + w' G w + 2 w' d``, ``G = A' A / n``, ``d = mean(D)``, with the minimum ``w = -G^-1 d``
@@ -24,8 +24,8 @@ FITTED = 2.0
 def aggregate(steps: Sequence[Array], divergences: Sequence[Array]) -> Array:
     """Weigh the candidates, column by column.
 
-    Of all subsets of the candidates the one with the least estimated share, its price added, is taken; and none
-    where it does not gain more than the standard error of that estimate.
+    Of all subsets of the candidates, the one with the least estimated share plus penalty is taken, or none
+    if it does not gain more than the standard error of that estimate.
 
     Parameters
     ----------

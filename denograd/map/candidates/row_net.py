@@ -1,4 +1,4 @@
-"""What the rest of the row knows of a value beyond its prediction: a small network trained on Stein's risk.
+"""What the rest of the row tells about a value beyond its prediction: a small network trained on Stein's risk.
 
 The closed form looks at one value and its blind-spot prediction at a time. The net reads the whole noisy row and adds
 a correction to every value's step. It is trained on the estimate itself of the error that is left: with the step S

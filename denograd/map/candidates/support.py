@@ -1,7 +1,7 @@
-"""Which values does a column take? Its density, learned from noisy values (NPMLE deconvolution, g-modelling).
+"""Which values does a column take? Its density, learnt from noisy values (NPMLE deconvolution, g-modelling).
 
-A blind-spot prediction f says where a value z may lie; it does not know that z is 0 or 1, a whole number, or mostly
-nothing at all. With the observation ``y = z + N(0, sigma^2)``
+A blind-spot prediction f says where a value z may lie; it does not know that z is 0 or 1, an integer, or mostly
+zero. With the observation ``y = z + N(0, sigma^2)``
 
     p(z | f) = sum_m pi_m a(z) N(z; f, s_m^2) / Z_m(f),     Z_m(f) = integral of a(z) N(z; f, s_m^2)
 
@@ -87,7 +87,7 @@ class SupportFit:
 
 
 def fit_support(y: Array, f: Array, sigma: Array, kind: Kind, *, seed: int = 0) -> SupportFit:
-    """Learn the density of a column's values, as far as it pays.
+    """Learn the density of a column's values, as far as this lowers the estimated error.
 
     Stein's estimate chooses among a = 1 and three smoothings; a = 1 stays unless the other gains more than the
     standard error of the difference.
