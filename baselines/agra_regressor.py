@@ -42,8 +42,8 @@ class AgraRegressor(RegressorMixin, BaseEstimator):
     last_layer : sequence of str, optional
         Names of the linear modules that give the output; by default the last one the network registers.
     epochs, patience : int
-        At most so many epochs; with a validation part, stop after so many without a better one, whose weights
-        are kept.
+        Maximum number of epochs; with a validation part, epochs without an improvement before the training stops.
+        The weights of the best epoch are kept.
     batch_size : int, optional
         By default 128 rows or 64 windows.
     lr : float

@@ -1,4 +1,4 @@
-"""The two controls that every table carries: what doing nothing, and what erasing everything, would score."""
+"""The two controls of every table: the scores of doing nothing and of erasing everything."""
 
 from __future__ import annotations
 

@@ -113,10 +113,10 @@ def _unusual(frame: Array) -> tuple[Array, Array]:
 class DAE(RowNet):
     """Squeeze every row through a narrow deep autoencoder.
 
-    Assumes that the clean rows lie near a surface of few dimensions. `paper` learns noisy -> noisy and ends
+    Assumes that the clean rows lie near a low-dimensional manifold. `paper` learns noisy -> noisy and ends
     in a sigmoid, which cannot reproduce standardised values; `sound` has a linear output, is fitted on the
     training rows alone, and learns to undo a corruption: Gaussian noise of the known levels, else of 0.1
-    column deviations, and masking.
+    column standard deviations, and masking.
 
     References
     ----------

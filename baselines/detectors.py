@@ -1,4 +1,4 @@
-"""Reference points for detection: they score rows and leave the data as they are."""
+"""Baselines for detection: they score rows and leave the data as they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from baselines.frame import FrameDenoiser
 
 
 class IsolationForest(FrameDenoiser):
-    """Suspect rows that random cuts isolate soon.
+    """Suspect rows that random splits isolate early.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all denoisers of this package share: they refine a frame, the target being its last column."""
+"""The common base of this package's denoisers: they refine a frame whose last column is the target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FrameDenoiser:
     Parameters
     ----------
     settings : {"paper", "sound"}
-        As published, defects included, or with the known defects mended.
+        As published, defects included, or with the known defects corrected.
     """
 
     features_only = True

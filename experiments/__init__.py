@@ -30,7 +30,7 @@ _refuse_foreign_denograd()
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` at its first use: it brings Hydra, pandas and torch with it, which a command may not need."""
+    """Load `Study` at its first use: it imports Hydra, pandas and torch, which a command may not need."""
     if name == "Study":
         from experiments.study import Study
 

@@ -1,4 +1,4 @@
-"""A study from Python: one's own data and objects in, a table out, the cells in a store like any other's."""
+"""A study from Python: your own data and objects in, a table out; the cells are stored like those of any run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Study:
     data : DataFrame, path or str
         A frame, a file (CSV, Parquet, Excel), or the name of one of the project's datasets.
     target : str, optional
-        The column to be predicted; needed for a table of one's own.
+        The column to be predicted; needed for your own table.
     kind : {"tabular", "series"}, optional
         By default a series where `time` is given.
     time, drop, gaps
@@ -54,16 +54,16 @@ class Study:
     repetitions : int
         Each draws its own split and noise.
     results_dir, campaign : str
-        Where the cells lie: what is there is not computed again.
+        Where the cells are stored; stored cells are not computed again.
     progress : bool, optional
-        By default a bar where somebody watches: in a terminal, in a notebook.
+        Show a progress bar; by default in a terminal or a notebook.
     **settings
         Any other setting of a run, such as ``threads=2`` or ``window=12``.
 
     Raises
     ------
     HarnessError
-        For data, names or settings that cannot be.
+        For invalid data, names or settings.
 
     Examples
     --------

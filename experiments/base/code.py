@@ -1,4 +1,4 @@
-"""Whose code a class is, and what says that it has changed.
+"""Whose code a class is, and how a change of it is detected.
 
 A result is stored under a key that names what computed it: a component of ours by its `revision`, which is raised
 when its results change; a class of a library by the version of the library; any other class by its source.

@@ -1,4 +1,4 @@
-"""What all commands share: one grammar, one way to tell an error, one way to end.
+"""What all commands share: the grammar, the form of errors, the exit codes.
 
 The grammar is ``key=value``; ``--key value``, ``--key=value`` and, of a switch, ``--key`` alone mean the same.
 A command's options are the fields of a frozen dataclass, annotated with an `Option` each; words without a key go to

@@ -1,4 +1,4 @@
-"""What can go wrong with what a user hands over: typed errors that say what, where, and how to mend it.
+"""What can go wrong with a user's input: typed errors that say what, where, and how to fix it.
 
 Every error of the harness is a `HarnessError`. `experiments.base.command.run` catches that class, prints the message
 alone and ends with the error's exit code. Anything else is a bug of ours and keeps its traceback.
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 
 class HarnessError(Exception):
-    """The base of every error that the user can mend.
+    """The base of every error that the user can fix.
 
     Attributes
     ----------
@@ -25,13 +25,13 @@ class HarnessError(Exception):
 
 
 class WrongCall(HarnessError):
-    """A word of the command line that no command takes, or a value that does not fit."""
+    """An unknown word on the command line, or an invalid value."""
 
     exit_code = 2
 
 
 class UnknownName(WrongCall):
-    """A name that no registry holds; the message shows the near ones."""
+    """A name that no registry has; the message shows similar ones."""
 
     def __init__(self, what: str, name: str, known: Iterable[str], where: str = "") -> None:
         names = sorted(set(known))
@@ -56,7 +56,7 @@ class DatasetCorrupt(HarnessError):
 
 
 class DatasetInvalid(HarnessError, ValueError):
-    """Content that nothing can be learnt from: wrong columns, NaN, a target without variance, too few rows."""
+    """Unusable content: wrong columns, NaN, a target without variance, too few rows."""
 
 
 class FetchFailed(HarnessError):

@@ -1,6 +1,6 @@
-"""A fence around a method: it gets copies, what it does to the process is undone, what it returns is looked at.
+"""A fence around a method: it gets copies, its changes to the process are undone, its output is checked.
 
-A method (a denoiser, a regressor, a noise model, a network) is anybody's code. It may fail, and then its own cell
+A method (a denoiser, a regressor, a noise model, a network) may be third-party code. If it fails, only its own cell
 fails; it must not change what another method sees.
 """
 
@@ -32,11 +32,11 @@ LARGEST_INFO = 1 << 20
 
 
 class MethodError(HarnessError):
-    """A method broke its interface; the message names it, what it did and what was wanted."""
+    """A method broke its interface; the message names it, what it did and what was expected."""
 
 
 def copied(values: np.ndarray) -> np.ndarray:
-    """A copy of one's own, not to be written to: who wants to change it copies it first."""
+    """A private, read-only copy: a method that wants to change it copies it first."""
     mine = np.array(values)
     mine.setflags(write=False)
     return mine
@@ -73,7 +73,7 @@ def fenced(who: str, seed: int) -> Iterator[None]:
 
 
 def array(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """A copy of what a method returned, if it is an array of numbers as wanted.
+    """A copy of what a method returned, if it is an array of numbers as expected.
 
     Raises
     ------

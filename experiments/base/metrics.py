@@ -1,4 +1,4 @@
-"""What is measured: errors of a fit, and how far denoising moved the data, from where and towards what."""
+"""The metrics: errors of a fit, and how far denoising moved the data from the observed and the clean ones."""
 
 from __future__ import annotations
 
@@ -189,8 +189,8 @@ def correlation(frame: ArrayLike) -> Floats:
 def recovery(clean: ArrayLike, noisy: ArrayLike, denoised: ArrayLike) -> float:
     """Share of the injected squared error that was removed, in percent.
 
-    ``100 (1 - ||denoised - clean||^2 / ||noisy - clean||^2)``: 100 is the truth, 0 nothing gained, below 0
-    farther from the truth than the noise was. NaN where there was no noise.
+    ``100 (1 - ||denoised - clean||^2 / ||noisy - clean||^2)``: 100 is the clean data, 0 no gain, below 0
+    farther from the clean data than the noisy ones. NaN where there was no noise.
     """
     clean, noisy, denoised = (np.asarray(a, dtype=float) for a in (clean, noisy, denoised))
     if not clean.shape == noisy.shape == denoised.shape:
@@ -218,7 +218,7 @@ def kl(before: ArrayLike, after: ArrayLike, *, bins: int = BINS) -> float:
 
 
 def detection(score: ArrayLike, hit: ArrayLike) -> dict[str, float]:
-    """How well a score per row finds the rows that were hit by noise.
+    """How well a score per row detects the rows with noise.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Text for a terminal: as wide as it is, broken at words and never in a row."""
+"""Text for a terminal: fitted to its width, broken between words and never inside a table row."""
 
 from __future__ import annotations
 

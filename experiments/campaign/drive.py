@@ -1,4 +1,4 @@
-"""Drive a plan to its end: feed an engine, store what died on the way, tell how far it is."""
+"""Carry out a plan: feed an engine, record units whose worker died, report progress."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from experiments.store.parquet import ARCHIVE
 
 
 def carry_out(call: Call, configs: Sequence[Config]) -> None:
-    """Plan a campaign's runs, and compute what is missing unless only the plan is wanted.
+    """Plan a campaign's runs and, unless only the plan is requested, compute what is missing.
 
     Raises
     ------

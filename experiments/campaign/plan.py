@@ -1,4 +1,4 @@
-"""What a campaign has to do: its units, which are done, how long the others will take, and in which order."""
+"""The plan of a campaign: its units, which are done, how long the others will take, and in which order."""
 
 from __future__ import annotations
 
@@ -389,7 +389,7 @@ def _guess(part: str, component: Component, spec: Mapping[str, Any]) -> float:
 
 
 def duration(seconds: float) -> str:
-    """A time for people.
+    """A human-readable duration.
 
     Examples
     --------

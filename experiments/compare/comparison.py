@@ -1,4 +1,4 @@
-"""A comparison: the published methods' cells from the archive, a new method's computed, all ranked together."""
+"""A comparison: the published methods' cells come from the archive, a new method's are computed, all are ranked."""
 
 from __future__ import annotations
 

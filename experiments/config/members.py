@@ -1,4 +1,4 @@
-"""Files that a user adds to a group: what must stand in one, and what to do where it does not."""
+"""Files that a user adds to a group: their form, and the error for another one."""
 
 from __future__ import annotations
 

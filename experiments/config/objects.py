@@ -1,4 +1,4 @@
-"""Objects as configurations: what a YAML would have to say to build them."""
+"""Objects as configurations: the YAML that would build them."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ KINDS = ("tabular", "series")
 
 @dataclass
 class DatasetConf:
-    """One of the project's datasets by its name, or a table of one's own: `path`, or `_target_`, and `target`.
+    """One of the project's datasets by its name, or the user's own table: `path`, or `_target_`, and `target`.
 
     `kind` null is a series where `time` is given, else a table; `name` null is that of the YAML, or made of the file's
     or the function's.
@@ -159,7 +159,7 @@ def as_config(node: DictConfig) -> Config:
 
 
 def _check_dataset(dataset: DatasetConf) -> None:
-    """Check what is known of a dataset before it is read, and give one of a user's own its name and kind."""
+    """Check what is known of a dataset before it is read, and give the user's own its name and kind."""
     if dataset.window < 1:
         raise BadConfig(f"dataset.window must be at least 1 time step, got {dataset.window}")
     ours = {path.stem for path in (CONF / "dataset").glob("*.yaml")}

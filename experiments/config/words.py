@@ -1,4 +1,4 @@
-"""Words of a command line: which of them Hydra is handed, and an answer in near names to those it would not take."""
+"""Words of a command line: those passed on to Hydra, and an answer with similar names to those it would refuse."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def checked_line(arguments: Sequence[str]) -> list[str]:
 
 
 def with_own_dataset(words: Sequence[str]) -> list[str]:
-    """The words, and ``dataset=own`` where they tell of a table of one's own and name no dataset."""
+    """The words, and ``dataset=own`` where they describe the user's own table and name no dataset."""
     keys = {word.partition("=")[0].lstrip("+") for word in words}
     own = {"dataset.path", "dataset._target_"} & keys and "dataset" not in keys
     return [f"dataset={OWN}", *words] if own else list(words)
@@ -142,7 +142,7 @@ def composed(arguments: Sequence[str]) -> Config:
     Raises
     ------
     HarnessError
-        For a word that does not fit, or a configuration that cannot be.
+        For a word that does not fit, or an invalid configuration.
     """
     words = words_of(checked_line(arguments))
     register()

@@ -1,4 +1,4 @@
-"""The dataset that a configuration chooses, ours or the user's own, and what is said of it before any work."""
+"""The dataset that a configuration chooses, ours or the user's own, and what is reported of it before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dataset is once it is ready: numbers without gaps, a kind, a target, and a sum that identifies it."""
+"""A prepared dataset: numbers without gaps, a kind, a target, and a checksum that identifies it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Dataset:
         return self.frame.shape
 
     def X_y(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Split into arrays of one's own (writable copies).
+        """Split into new arrays (writable copies).
 
         Returns
         -------

@@ -38,7 +38,7 @@ def over_all_rows(noise: Noise, level: Any) -> Any:
 
 @dataclass(frozen=True)
 class Noise:
-    """What all noise models share; one of one's own is a frozen dataclass that overrides `error`.
+    """What all noise models share; your own is a frozen dataclass that overrides `error`.
 
     Parameters
     ----------
@@ -134,14 +134,14 @@ class Noise:
         return Noisy(clean + error, (error != 0).any(axis=1), int(constant.sum()), reached)
 
     def error(self, clean: np.ndarray, rng: np.random.Generator, kind: str | None) -> np.ndarray:
-        """Draw the error of every entry: the method that a noise model of one's own overrides.
+        """Draw the error of every entry: the method that your own noise model overrides.
 
         Parameters
         ----------
         clean : (n, c) array
             Standardised rows, of a table or in the order of time.
         rng : Generator
-            The only source of chance, so that the same seed gives the same noise.
+            The only source of randomness, so that the same seed gives the same noise.
         kind : {"tabular", "series"} or None
             Never None where `needs_kind` or `series_only` is True.
 
@@ -259,7 +259,7 @@ class Heteroscedastic(Noise):
 
 @dataclass(frozen=True)
 class Autocorrelated(Noise):
-    """Normal errors that linger: a stationary first-order autoregression along time, for series only.
+    """Autocorrelated normal errors: a stationary first-order autoregression along time, for series only.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ class Quantisation(Noise):
 
 @dataclass(frozen=True)
 class Missing(Noise):
-    """Values lost and filled again: by linear interpolation in a series, by the column's mean in a table.
+    """Missing values, imputed: by linear interpolation in a series, by the column's mean in a table.
 
     Gaps are drawn until the expected mean square of the filling's error is sigma^2; a column so smooth that
     half of it may go without that is left with half of it gone and a lower level (`Noisy.sigma`).

@@ -1,4 +1,4 @@
-"""A table from outside the project: from a user's file or frame to a dataset, and an account of what was changed."""
+"""The user's own table: from a file or frame to a dataset, with a report of what was changed."""
 
 from __future__ import annotations
 

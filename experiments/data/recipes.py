@@ -35,11 +35,11 @@ class Recipe:
     prepare : callable
         Takes the unpacked content of each file, returns the frame.
     note : str
-        What one should know before quoting a number.
+        What to know before quoting a number.
     groups : str
         Column of the prepared frame that names groups which no two parts share; it is no column of the dataset.
     revision : int
-        To be raised when the frame comes out otherwise; see `experiments.base.code`.
+        To be raised when the resulting frame changes; see `experiments.base.code`.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The raw files: what they are, where they come from, and how to find one and prove that it is the right one.
+"""The raw files: what they are, where they come from, and how to find and verify one.
 
-A file is proved by the sha256 of its unpacked bytes; of two originals only git blob ids are known.
-`datasets/README.md` tells where each sum comes from.
+A file is verified by the sha256 of its unpacked bytes; for two originals only git blob ids are known.
+`datasets/README.md` says where each checksum comes from.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Source:
     n_bytes : int or None
         Size of the unpacked file.
     blobs : tuple of str
-        Git blob ids, any of which proves the file; line ends (LF or CRLF) may differ.
+        Git blob ids, any of which identifies the file; line endings (LF or CRLF) may differ.
     urls : tuple of str
         Direct addresses of the file itself or of a zip that holds it, tried in turn; empty where there is none.
     """
@@ -155,7 +155,7 @@ def unpack(path: Path, limit: int = LIMIT) -> bytes:
 def read(
     source: Source, name: str, data_dir: str | os.PathLike[str] | None = None, verify: bool = True
 ) -> tuple[bytes, str]:
-    """Read and prove one raw file of the dataset `name`.
+    """Read and verify one raw file of the dataset `name`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Parts, scales and windows: which rows are for training, in which unit, and what a model sees of a series."""
+"""Splits, scaling and windows: which rows are for training, in which unit, and what a model sees of a series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synthetic data whose truth is known: free of noise, so that whatever is injected later is all there is.
+"""Synthetic data with a known truth: noise-free, so that all noise is injected.
 
 The functions take no seed: a dataset is one fixed frame, like a file.
 """

@@ -1,4 +1,4 @@
-"""A dataset made ready for one protocol: rows split, columns scaled, noise added; the reference kept beside."""
+"""A dataset prepared for one protocol: rows split, columns scaled, noise added; the clean data kept as reference."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def problem_of(kind: str, noise: Any, window: int) -> Problem:
 def injected(
     noise: Any, clean: np.ndarray, *, seed: int, constant: np.ndarray, target_column: int, kind: str
 ) -> Noisy:
-    """What a noise model makes of clean data, if it is what it should be.
+    """The output of a noise model for clean data, checked.
 
     Raises
     ------

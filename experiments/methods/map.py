@@ -162,8 +162,8 @@ class DenoGradMapBackbone(_Levelled):
     """The rule `map` driven by the pipeline's backbone, as the published rules are.
 
     On a table the backbone predicts the target from the features, so features move only as far as they explain the
-    target; on a series it forecasts every channel. Its residual on the rows that it was trained on looks better than
-    it is (`folds`).
+    target; on a series it forecasts every channel. Its residual on the rows that it was trained on is too small
+    (`folds`).
 
     Parameters
     ----------
@@ -175,8 +175,8 @@ class DenoGradMapBackbone(_Levelled):
     max_epochs : int
         Iterations of L-BFGS.
     folds : int or None
-        Train so many copies of the backbone anew, each to refine the part that it has not seen; None takes the
-        backbone as it is.
+        Number of retrained, cross-fitted copies of the backbone, each to refine the part that it has not seen; None
+        takes the backbone as it is.
     """
 
     revision = 2
@@ -241,8 +241,8 @@ class DenoGradMapForecast(_Levelled):
     mean of r^2 on the validation part, V(t) the largest of V and the means of the last 401 and the last 100 r^2,
     and ``s^2 = max(V(t) - sigma^2, V(t) / 10)``, a value moves by
     ``clip(sigma^2 / (s^2 + sigma^2) r, +-1.345 sigma^2 / s)``. A drifting series makes a backbone worse with
-    time, and a step harms where the true V exceeds twice the one it reckons with: the mean over 401 steps alone
-    is that late.
+    time, and a step does harm where the true V exceeds twice the assumed one: the mean over 401 steps alone
+    reacts too late.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Reference rows: what training, or testing, on the clean data would give. No denoiser, and no bound for one."""
+"""Reference rows: the result of training, or testing, on the clean data. Neither a denoiser nor a bound for one."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ class DenoGradTarget:
     """Replace the training target of a series by its blind-spot prediction (`denograd.smooth_target`).
 
     All channels stay as observed, the target's history among them; so do the target's values in rows that were
-    not fitted, such as those of the validation part. Needs no noise level. What is gained is not closeness to the
-    truth but a training target of less variance.
+    not fitted, such as those of the validation part. Needs no noise level. The gain is not closeness to the
+    truth but a training target with less variance.
 
     Parameters
     ----------

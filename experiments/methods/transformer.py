@@ -13,9 +13,9 @@ from baselines.base import Denoised, Problem, stack, unstack
 class Transformer:
     """Fit a transformer on the rows, and take what it makes of them for the refined data.
 
-    What it may do with the target is one rule: the target is the last column of what the transformer is fitted on and
-    transforms, refined like any other; where no target may be seen (test rows of a table) it is fitted and applied
-    anew on the features alone; it is never handed a ``y``. In a series the target is the first column.
+    One rule says how it sees the target: the target is the last column of the data that the transformer is fitted on
+    and transforms, refined like any other; where no target may be seen (test rows of a table) it is fitted on and
+    applied to the features alone; it never gets a ``y``. In a series the target is the first column.
 
     With an ``inverse_transform``, as of a PCA or a pipeline that ends in one, the refined rows are what comes back
     from it; without, as of an imputer, what ``transform`` returns, which must then have the columns that it was given,

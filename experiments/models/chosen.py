@@ -1,9 +1,9 @@
-"""Regressors of the benchmark that learn from a refined target, as far as their own cross-validation pays for it.
+"""Regressors of the benchmark that learn from a refined target, as far as their own cross-validation supports it.
 
-Features stay as they come, in training and in use. Versions of the target are, of a series, its blind-spot
-prediction (`denograd.smooth_target`) and a ridge's, of a table that of a ridge and light trees
-(`denograd.ChosenTarget`). Everything is made of the training part; the validation part is the future of its last
-steps and stops networks, with its targets as observed.
+Features stay as observed, in training and prediction. The versions of the target are, for a series, its blind-spot
+prediction (`denograd.smooth_target`) and that of a ridge; for a table, that of a ridge and light trees
+(`denograd.ChosenTarget`). Everything is computed from the training part; the validation part is the future of its last
+steps and serves early stopping, with its targets as observed.
 """
 
 from __future__ import annotations

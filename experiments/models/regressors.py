@@ -25,9 +25,9 @@ TABPFN_WEIGHTS = "tabpfn-v2-regressor.ckpt"
 class TabPFN(RegressorMixin, BaseEstimator):
     """TabPFN version 2 (Hollmann et al. 2025, Nature 637), a transformer that regresses in context.
 
-    Needs the extra ``tabpfn`` and the weights of version 2, which no package carries; see `skip`.
-    Nor do the packages of others like it, looked at in 2026: TabICL, TabDPT, Mitra (in AutoGluon), PredictLM,
-    Causilo, Synthefy Tabular, TabForge and TabTune download theirs as well.
+    Needs the extra ``tabpfn`` and the weights of version 2, which no package includes; see `skip`.
+    Similar packages, as of 2026, download theirs as well: TabICL, TabDPT, Mitra (in AutoGluon), PredictLM,
+    Causilo, Synthefy Tabular, TabForge and TabTune.
 
     Parameters
     ----------

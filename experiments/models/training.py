@@ -42,9 +42,9 @@ class TrainSettings:
     Attributes
     ----------
     epochs : int
-        At most so many passes over the training part.
+        Maximum number of passes over the training part.
     patience : int or None
-        Stop after so many epochs without a lower validation loss; None never stops early. The weights of the
+        Stop after this many epochs without a lower validation loss; None never stops early. The weights of the
         best epoch are kept either way.
     batch_size : int or None
         Rows per step; None takes 128 for a table and 64 for windows.

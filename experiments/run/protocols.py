@@ -1,4 +1,4 @@
-"""The two evaluation protocols: what a denoiser is given, and on what its result is judged.
+"""The two evaluation protocols: what a denoiser sees, and on what its result is judged.
 
 ``paper``: all rows at once, test rows and their target included; scored on the denoised test target.
 ``deployable``: fitted on the train part; the test part is refined without target and without the future, if at

@@ -1,4 +1,4 @@
-"""The experiment: one denoiser on one task, then every regressor on what it made.
+"""The experiment: one denoiser on one task, then every regressor on its output.
 
 1. Refine the task's data (the timed part): fit the denoiser and let it denoise as the protocol says.
 2. Compare the refined data with what was there before, and with the clean data: the denoiser's own cell.

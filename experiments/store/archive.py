@@ -1,4 +1,4 @@
-"""All cells of a campaign as one frame, from ``cells/`` or from the ``cells.parquet`` that travels."""
+"""All cells of a campaign as one frame, from ``cells/`` or from the archive ``cells.parquet``."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def _dumped(record: Mapping[str, Any]) -> str:
 
 
 def _sum(record: Mapping[str, Any]) -> str:
-    """A sum over a record as JSON knows it: finds the flipped bit that leaves a number a number."""
+    """A checksum over a record as JSON: detects even a flipped bit that leaves a valid number."""
     return hashlib.sha256(_dumped(record).encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
-"""Claims: which process is at which unit, so that two campaigns on one store share the work.
+"""Claims: which process works on which unit, so that two campaigns on one store share the work.
 
 A claim is a locked file. The system drops the lock when its process ends, however it ends, so nothing has to
-expire and no clock is asked. Where a file system knows no locks, a unit may be done twice, with the same result.
+expire and no clock is read. On a file system without locks, a unit may be done twice, with the same result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A unit of work, and how a process does it: under a claim, within limits, leaving a trace if it dies."""
+"""A unit of work, and how a process does it: under a claim, within limits, leaving a record if it dies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Sentences on a campaign, each computed from cells: it says what they say, or it is not there.
+"""Sentences on a campaign, each computed from cells and left out where the cells do not support it.
 
-Medians and ranks carry them; a mean over datasets of a figure without a bound says little.
+They rest on medians and ranks; a mean over datasets of an unbounded figure says little.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ def _with_group(score: pd.DataFrame) -> pd.DataFrame:
     """Which regressors take part in a mean: the one place that decides.
 
     The published ones of each kind of data; all that ran where a condition has a number of none of them, or no dataset
-    of the paper, as with data of one's own.
+    of the paper, as with the user's own data.
     """
     group = published.load().regressors
     names = pd.Series(

@@ -1,4 +1,4 @@
-"""What methods are measured by: one record a metric. A new one is a function in `base/metrics.py` and a line here."""
+"""The measures of methods, one record each. A new one is a function in `base/metrics.py` and a line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compared: one record a method, and what a row of a table is made of."""
+"""The methods compared, one record each, and the rows of a table."""
 
 from __future__ import annotations
 

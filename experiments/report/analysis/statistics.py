@@ -1,7 +1,7 @@
 """Comparing several methods over several datasets: Friedman, Nemenyi, Wilcoxon-Holm, Bayesian signed-rank.
 
-A *block* is a DataFrame of datasets x methods, one number each, repetitions averaged before. A hole in it is an
-error, never filled: `without_holes` leaves datasets out in plain sight.
+A *block* is a DataFrame of datasets x methods, one number each, averaged over repetitions. A missing number is an
+error, never filled: `without_holes` leaves datasets out explicitly.
 
 Demsar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006); Iman and Davenport (1980);
 Holm (1979); Benavoli et al., Time for a change, JMLR 18 (2017).

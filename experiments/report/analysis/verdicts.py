@@ -1,4 +1,4 @@
-"""The paper's figures beside ours, each with a verdict by a stated rule."""
+"""The paper's figures compared with ours, each with a verdict by a stated rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What denoising does to the data, where the refined arrays are at hand."""
+"""What denoising does to the data, where the refined arrays are available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the words and letters of the report mean."""
+"""The terms and symbols of the report."""
 
 from __future__ import annotations
 

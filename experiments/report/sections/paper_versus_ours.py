@@ -1,4 +1,4 @@
-"""The paper's figures beside ours."""
+"""The paper's figures compared with ours."""
 
 from __future__ import annotations
 

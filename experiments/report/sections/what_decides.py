@@ -1,4 +1,4 @@
-"""Under which settings and backbones of the published rule do which published figures appear? What was chosen?"""
+"""Which published figures are reached under which settings and backbones of the published rule? Which were chosen?"""
 
 from __future__ import annotations
 
