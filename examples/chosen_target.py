@@ -2,8 +2,8 @@
 
     python examples/chosen_target.py
 
-Features stay as they are, in training and in use. Versions of the target are its blind-spot prediction and a teacher's
-forecast; how much of each is taken is decided by the regressor's own error on held-out observed targets.
+Features stay as observed, in training and prediction. The versions of the target are its blind-spot prediction and a
+teacher's forecast; the regressor's own error on held-out observed targets decides how much of each is used.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 
     python examples/clean_a_series.py
 
-The four prices of a day tell of one another, and so do neighbouring days: that is all that `denoise` uses. Noise of 60
-points is added here, so that the clean values are known and the estimate of what is left can be checked.
+The four prices of a day predict one another, and so do neighbouring days: that is all that `denoise` uses. Noise of 60
+points is added here, so that the clean values are known and the estimated error can be checked.
 """
 
 import matplotlib.pyplot as plt

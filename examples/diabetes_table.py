@@ -2,8 +2,8 @@
 
     python examples/diabetes_table.py
 
-Real measurements of 442 patients, standardised; noise of 0.3 standard deviations is added, so that we can say
-how much of it each rule takes away. The published rules do not ask how noisy the data are and can move them
+Real measurements of 442 patients, standardised; noise of 0.3 standard deviations is added, so that we can measure
+how much of it each rule removes. The published rules do not know how noisy the data are and can move them
 away from the truth: look at the share that is left before you trust a refined table.
 """
 

@@ -1,9 +1,9 @@
-"""From a file to clean data: a price history with missing days, as it comes, through the command.
+"""From a raw file to clean data on the command line: a price history with missing days.
 
     python examples/file_to_clean.py
 
-The history is that of the NASDAQ composite, its noise is added here so that the truth is known. The file is written as
-a spreadsheet of Western Europe would: semicolons, decimal commas, days first.
+The history is that of the NASDAQ composite; noise is added here so that the truth is known. The file is written as
+a Western European spreadsheet would: semicolons, decimal commas, days first.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""A table with gaps: a DataFrame as it is, with a flag and an id; standard errors, and whether the assumption holds.
+"""A table with gaps: a raw DataFrame with a flag and an id; standard errors, and a check of the assumptions.
 
     python examples/frame_with_gaps.py
 

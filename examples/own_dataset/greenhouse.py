@@ -1,4 +1,4 @@
-"""The same data by a function of one's own, where reading a file is not all there is to do."""
+"""The same data by your own function, where reading a file is not enough."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A denoiser of one's own: what lies far from the median of its column is pulled back to the edge (Hampel 1974)."""
+"""Your own denoiser: values far from the median of their column are clipped to a limit (Hampel 1974)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A noise model of one's own: sensors that drift."""
+"""Your own noise model: sensors that drift."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""A regressor of one's own: any class with scikit-learn's `fit`, `predict` and `get_params`."""
+"""Your own regressor: any class with scikit-learn's `fit`, `predict` and `get_params`."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
