@@ -103,7 +103,7 @@ class RowNet(FrameDenoiser):
 
 
 def _unusual(frame: Array) -> tuple[Array, Array]:
-    """Center and unit of the columns: 0 and 1 of those that a network can learn as they come."""
+    """Center and unit of the columns: 0 and 1 for those that a network can learn unscaled."""
     mean, spread = frame.mean(axis=0), frame.std(axis=0)
     constant = np.ptp(frame, axis=0) == 0
     usual = (np.abs(mean) < USUAL) & (constant | ((spread < USUAL) & (spread > 1 / USUAL)))

@@ -1,4 +1,4 @@
-"""Arrays in and out, windows of a series, checks of what is handed over, progress."""
+"""Arrays in and out, windows of a series, checks of the input, progress."""
 
 from denograd.data.arrays import Array, Kind, near_power_of_two, with_gaps
 

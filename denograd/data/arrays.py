@@ -1,4 +1,4 @@
-"""Data in and out: arrays, tensors and DataFrames become float arrays, and results what was handed over."""
+"""Data in and out: arrays, tensors and DataFrames become float arrays, and results get the type of the input."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def with_gaps(data: Any) -> Any:
 
 @dataclass(frozen=True)
 class Template:
-    """What was handed over, without its values: makes the like of it from refined ones. Can be pickled.
+    """The type of the input without its values: gives refined values the same type. Can be pickled.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def read(data: Any, name: str, *, gaps: bool = False) -> tuple[Array, Wrap]:
     values : array
         A copy; float32 stays float32, all else becomes float64.
     wrap : callable
-        Makes of an array of the same shape what was handed over: DataFrames with index, columns and dtypes,
+        Gives an array of the same shape the type of the input: DataFrames with index, columns and dtypes;
         everything else stays NumPy.
 
     Raises
@@ -221,14 +221,14 @@ def _read_frame(data: Any, name: str) -> tuple[Array, Wrap]:
 
 
 def read_targets(X: Any, y: Any, target_cols: Any) -> tuple[Any, tuple[int, ...] | None]:
-    """Sort out the ways to name a target: values, names of columns of a DataFrame, or column numbers of `X`.
+    """Resolve the ways to name a target: values, names of columns of a DataFrame, or column numbers of `X`.
 
     Returns
     -------
     y : object or None
-        What holds the target's values; None if there is no target.
+        The target's values; None if there is no target.
     target_cols : tuple of int or None
-        Their columns in `X`; None if the target stands apart.
+        Their columns in `X`; None if the target is separate.
     """
     if y is not None and target_cols is not None:
         raise ValueError("give the target either as y or as target_cols (columns of X), not both")

@@ -1,4 +1,4 @@
-"""Bad input, found before a run starts."""
+"""Invalid input, found before a run starts."""
 
 from __future__ import annotations
 

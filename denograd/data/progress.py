@@ -48,5 +48,5 @@ class Progress:
         self._bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()}, refresh=False)
 
     def advance(self, **_: float) -> None:
-        """Move the bar by an epoch of no account: its figures are not kept."""
+        """Move the bar by an epoch whose figures are not kept."""
         self._bar.update()

@@ -1,6 +1,6 @@
 """How wrong is the backbone here? The error s of the rule `map`, per row and output.
 
-The residual ``r = f - z_obs`` of an honest backbone is its own error plus the noise of the value. Its density is
+The residual ``r = f - z_obs`` of a cross-fitted backbone is its own error plus the noise of the value. Its density is
 modelled as a mixture of centred normals of variance ``s_m^2 + sigma^2`` on a fixed grid of ``s_m``, the weights
 (empirical Bayes, by expectation maximisation) depending on the column and on the neighbourhood: time in a
 series, since a drifting series makes a backbone worse; the size of the prediction on a table. A row's variance

@@ -4,7 +4,7 @@ One observation per value identifies an upper bound and no more: the part of a s
 looks like noise. Two kinds of evidence are an exception.
 
 *Own values.* A column with few distinct clean values (a flag, a count, a rounded number) shows its noise: separate
-clusters of equal width. The width is the level (`own_levels`).
+lumps of equal width. The width is the level (`own_levels`).
 
 *Agreement.* If the noise is the same share of every column's spread, the residual of the best predicted columns is all
 noise, of the value and of what it was predicted from: ``floor^2 = sigma^2 (1 + |df/dx|^2)``. Errors of the model would
@@ -40,13 +40,13 @@ PER_LEVEL, REACH = 4, 5
 """Points of a grid per level, and how many levels a normal reaches."""
 
 GAP = 1.5
-"""Levels of empty space that part two lumps."""
+"""Width, in noise levels, of the empty space that separates two lumps."""
 
 LUMP, LUMPS, IN_LUMPS = 15, 2, 0.9
 """Rows of a lump; lumps of equal width; share of the rows that they hold."""
 
 ALIKE = 1.3
-"""A column whose lumps overlap is believed if its share of the spread is within this factor of the others'."""
+"""A column whose lumps overlap is accepted if its share of the spread is within this factor of the others'."""
 
 AGREE = 1.1
 """The three smallest floors are within this factor of each other."""
@@ -64,7 +64,7 @@ class OwnLevels:
     level : (c,) array
         In the data's units; 0 where none shows.
     clear : (c,) bool array
-        Columns with lumps that stand apart.
+        Columns with separate lumps.
     evidence : tuple of str
         Per column, in words.
     """
@@ -215,7 +215,7 @@ def _marginal(y: Array, level: float, iterations: int = 50) -> tuple[float, floa
 
 
 def _lumps(y: Array, level: float) -> tuple[int, float]:
-    """How many lumps that stand apart are as wide as `level`, and their pooled width; 0 if they hold too few rows."""
+    """Number of separate lumps as wide as `level`, and their pooled width; 0 if they contain too few rows."""
     ordered = np.sort(y)
     count, rows, total = 0, 0, 0.0
     for lump in np.split(ordered, np.flatnonzero(np.diff(ordered) > GAP * level) + 1):

@@ -133,24 +133,24 @@ def noise_level(
     data : (n, c) array
         What a level is estimated from; NaN at gaps.
     bound : (k,) array
-        What the noise of every output cannot exceed, see `error_scale.noise_bound`.
+        Upper bound of the noise level of every output, see `error_scale.noise_bound`.
     outputs : (k,) int array
         Columns that have a bound.
     constant : (c,) bool array
         Columns without noise, since they never change.
     kind : {"tabular", "series"}
     names : sequence, optional
-        What to call the columns; by default their numbers.
+        Names of the columns; by default their numbers.
     each : str
-        How errors ask for a level per column.
+        How errors describe a level per column.
     blind : BlindSpot, optional
         Fitted on `data` (its gaps filled); "common" asks it where no column shows the noise by itself.
     rows : int
-        How many rows have levels of their own, if the caller can use such.
+        Number of rows that may have their own levels, if the caller supports that.
     rms : (k,) array, optional
         Root mean square of every output's residual: what bounds levels that differ between rows.
     least_share : float
-        Of the residual's variance, so much is left to the backbone's own error.
+        Share of the residual's variance that is left to the backbone's own error.
 
     Raises
     ------

@@ -46,8 +46,8 @@ def fit_normal(
         Standardised columns; what stands at gaps does not count.
     missing : (n, c) bool array
     prior : float
-        So many rows of independent columns are added in thought: an inverse Wishart prior of the covariance. As many
-        rows as columns keep it from believing every correlation that chance made.
+        Pseudo-observations of independent columns: an inverse Wishart prior of the covariance. As many rows as
+        columns keep chance correlations from being taken as real.
     start : Normal, optional
         One that is near.
     """

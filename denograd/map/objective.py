@@ -1,4 +1,4 @@
-"""What the rule `map` minimises: how unlikely a data matrix is, given what was observed and a backbone."""
+"""The objective of the rule `map`: how unlikely a data matrix is, given the observations and a backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that are predicted together: what the objective, the solvers and the backbones speak of."""
+"""Rows that are predicted together: the unit that the objective, the solvers and the backbones share."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Follower:
         The series so far, standardised.
     missing : (n, c) bool array
     lag : int
-        An answer waits for so many further steps.
+        Number of further steps that an answer waits for.
     """
 
     def __init__(self, model: Vector, y: Array, missing: NDArray[np.bool_], lag: int) -> None:

@@ -37,15 +37,15 @@ class Fitted:
     X : (n, ...) array
         Observed features; ``(T, C)`` for a series.
     y : (n, k) array or None
-        Observed target; None if none was handed over.
+        Observed target; None if none was given.
     is_ts : bool
     window_size : int or None
     future, stride : int
     flattening : bool
     target_cols : tuple of int or None
-        The target's columns in X; None if it stands apart.
+        The target's columns in X; None if it is separate.
     names : tuple
-        What errors and a mapping `sigma` call the columns of X and, where it stands apart, of y.
+        Names, for errors and a mapping `sigma`, of the columns of X and, where it is separate, of y.
     """
 
     model: nn.Module
@@ -100,7 +100,7 @@ class Opened(NamedTuple):
 
 
 def open_model(fitted: Fitted, rule: str, batch_size: int | None) -> Opened:
-    """Look at model and data together (inside `frozen`), and refuse what does not fit."""
+    """Check model and data together (inside `frozen`), and refuse what does not fit."""
     if fitted.y is None:
         raise ValueError(f"rule={rule!r} needs a target: hand y or target_cols to fit")
     X, y = fitted.tensor(fitted.X), fitted.tensor(fitted.y)

@@ -43,8 +43,8 @@ def fold_models(
 ) -> list[Predictor]:
     """Train one copy of the model per fold on the rows of all others.
 
-    Weights are drawn anew, then Adam (1e-3, batch 128) with early stopping on the last tenth of the training
-    rows. The global random state is left as it was.
+    Weights are reinitialised, then trained by Adam (1e-3, batch 128) with early stopping on the last tenth of the
+    training rows. The global random state is left as it was.
 
     Parameters
     ----------

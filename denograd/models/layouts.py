@@ -12,7 +12,7 @@ Layout = Literal["auto", "ntc", "nct"]
 
 
 def find_layout(model: nn.Module, windows: Tensor, layout: Layout = "auto") -> Literal["ntc", "nct"]:
-    """Say whether the model wants windows as (batch, time, channel) or as (batch, channel, time).
+    """Find out whether the model takes windows as (batch, time, channel) or as (batch, channel, time).
 
     The model's attribute ``input_layout`` wins over `layout` = "auto"; failing both, the model is run once,
     and wants channels first if its first layer with weights is a 1-D convolution (or a norm of channels) over

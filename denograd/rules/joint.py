@@ -21,7 +21,7 @@ class Joint:
     Attributes
     ----------
     target_cols : tuple of int or None
-        Columns of X that are the target (one shared variable); None if y stands apart.
+        Columns of X that are the target (one shared variable); None if y is separate.
     mean : bool
         Whether the criterion is a mean over its batch (else a sum).
     lam : float
@@ -61,7 +61,7 @@ def minimise_jointly(
 ) -> Gradients:
     """Minimise criterion(f(windows), targets) + lam * mean((z - z_obs)^2) with Adam, in place.
 
-    The rule of release 2.0 for series. z is every value of X, and of y where it stands apart and moves.
+    The rule of release 2.0 for series. z is every value of X, and of y where it is separate and moves.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The per-sample update rules: how far a sample goes along its gradient.
+"""The per-sample update rules: how far a sample moves along its gradient.
 
 Both rules move a sample (a window, on series) along its joint gradient ``[g_x, g_y]``. They differ in the
 length of the step alone, so a rule is a function that gives the factor of the gradient.
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def gate(size: Tensor, tau: float) -> Tensor:
-    """Say which samples move: those with any of their residuals beyond `tau`.
+    """Select the samples that move: those with any residual beyond `tau`.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def fixed(sx: Tensor, sy: Tensor, residual: Tensor, nrr: float) -> Tensor:
     Returns
     -------
     factor : (B,) tensor
-        What to multiply the gradients with.
+        The factor of the gradients.
     """
     return inverse(sx + sy).mul_(nrr)
 

@@ -1,4 +1,4 @@
-"""What was handed over, as one matrix of numbers on regular steps, and the way back to its own type."""
+"""The input as one matrix of numbers at regular steps, and the way back to its own type."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Readings:
         None where rows stand as they are.
     roles : list of ColumnRole
     wrap, wrap_std : callable
-        Make of values (n, m), rows as handed over, what was handed over; of standard errors, a DataFrame of the refined
-        columns or an array of that shape.
+        Give values (n, m), rows in the order of the input, the type of the input; give standard errors the form of a
+        DataFrame of the refined columns or an array of that shape.
     """
 
     matrix: Array

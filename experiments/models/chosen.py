@@ -117,7 +117,7 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Predict ``(n,)`` values for rows or windows as they come."""
+        """Predict ``(n,)`` values for rows or windows as observed."""
         check_is_fitted(self, "chosen_")
         return np.asarray(self.chosen_.predict(self.shaped(X)), dtype=np.float64)
 
