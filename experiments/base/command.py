@@ -8,6 +8,7 @@ the field that is annotated with `Words`.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import sys
 import threading
@@ -73,6 +74,8 @@ def leave(code: int) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
+        for child in multiprocessing.active_children():  # a sweep's workers would wait minutes for more work
+            child.terminate()
         os._exit(code)
     sys.exit(code)
 
