@@ -13,10 +13,13 @@ from denograd.data.arrays import Array
 from denograd.data.checks import check_count, check_nonnegative, check_positive
 from denograd.models.folds import fold_of
 from denograd.regressor_base import RegressorBase
-from denograd.target_choice import Folds, Rows, choose, default_teacher, read_versions
+from denograd.target_choice import Choice, Folds, Learner, choose, default_teacher, read_versions
 
-Mix = Literal["labels", "predictions"]
+Mix = Literal["auto", "labels", "predictions"]
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+SAME = 1e-6
+"""Standard deviations of the target within which two predictions are the same."""
 
 
 class ChosenTarget(RegressorBase):
@@ -29,6 +32,11 @@ class ChosenTarget(RegressorBase):
     one with the largest gain over the observed target, less `se` standard errors, is chosen; gains are measured on
     held-out *observed* targets. If no gain is left, nothing is changed. The labels for a fold come from
     teachers that saw neither the fold they label nor the held-out one.
+
+    The error of a network depends on its seed, and that of boosted trees on the last digits of the target. So
+    the regressor learns the observed target twice per fold, the second time with another seed and the target moved by a
+    thousandth of its standard deviation. Gains are means over both, and their difference is a part of the standard
+    error: a gain must be larger than the regressor's own luck.
 
     Parameters
     ----------
@@ -49,10 +57,11 @@ class ChosenTarget(RegressorBase):
     se : float, optional
         Standard errors by which a mixture has to beat the observed target; by default 1 for ordered rows and 2
         for a table, where there is less to gain.
-    mix : {"labels", "predictions"}
+    mix : {"auto", "labels", "predictions"}
         Whether one regressor is fitted on the mixed labels, or one on each version with a weight, whose
-        predictions are mixed. For regressors linear in their labels, such as Ridge and k nearest neighbours,
-        both are the same.
+        predictions are mixed. The mixture of predictions is what was judged. "auto" fits one regressor only where
+        that is the same: where, on a held-out fold, it predicts what the mixture does. Ridge, k nearest neighbours
+        and all others that are linear in their labels do.
     n_jobs : int, optional
         Processes, as in joblib.
     random_state : int or None
@@ -70,12 +79,13 @@ class ChosenTarget(RegressorBase):
         Share of the held-out error that the chosen mixture removes; 0 where nothing was changed.
     report_ : list of dict
         Per version and for the chosen mixture: ``target``, ``weight``, ``error`` (held-out mean squared error on
-        observed targets), ``gain``, ``standard_error`` and ``worst_fold`` (the smallest gain of a fold; all three as
-        shares of the error with the observed target), and ``verdict``, in words.
+        observed targets), ``gain``, ``standard_error``, ``luck`` (the part of the standard error that comes from
+        seeds and not from rows) and ``worst_fold`` (the smallest gain of a fold; all four as shares of the error
+        with the observed target), and ``verdict``, in words.
     y_ : (n,) array
         The mixed labels.
     regressors_ : list
-        The fitted regressor; one per version with a weight where predictions are mixed.
+        The fitted regressor, or one per version with a weight where predictions are mixed.
 
     Notes
     -----
@@ -106,7 +116,7 @@ class ChosenTarget(RegressorBase):
         folds: int = 4,
         step: float = 0.1,
         se: float | None = None,
-        mix: Mix = "labels",
+        mix: Mix = "auto",
         n_jobs: int | None = None,
         random_state: int | None = 0,
         verbose: bool = False,
@@ -167,19 +177,29 @@ class ChosenTarget(RegressorBase):
         teacher = default_teacher(self.ordered, seed) if _is_default(self.teacher) else self.teacher
         if teacher is not None:
             names = [*names, "teacher"]
-        student = _Fit(self.regressor, X, self._routed(fit_params))
-        steps = (len(names) + (folds.count + 1) / 2 * (teacher is not None)) * folds.count + 1
+        student = Learner(self.regressor, X, self._routed(fit_params))
+        steps = (len(names) + 1 + (folds.count + 1) / 2 * (teacher is not None)) * folds.count + 1
         with tqdm(
             total=int(steps), desc="denograd choice", disable=None if self.verbose else True, leave=False
         ) as bar:
             versions_for = self._versions_for_judges(teacher, X, known, folds, bar)
             held_out = self._held_out(student, versions_for, folds, bar)
+            other, moved = student.with_other_luck(known[0], seed)
+            again = self._held_out(other, [[moved]] * folds.count, folds, bar)[0]
             choice = choose(
-                held_out, known[0], names, folds.fold, step=self.step, se=self._se(), ordered=self.ordered
+                held_out,
+                known[0],
+                names,
+                folds.fold,
+                step=self.step,
+                se=self._se(),
+                ordered=self.ordered,
+                again=again,
             )
             self.names_, self.weights_ = names, choice.weights
             self.gain_, self.report_ = choice.gain, choice.report
-            self._fit_chosen(student, teacher, known, folds, bar)
+            one = self._one_regressor(student, versions_for[0], choice, held_out, folds)
+            self._fit_chosen(student, teacher, known, folds, one, bar)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -225,7 +245,7 @@ class ChosenTarget(RegressorBase):
         """
         if teacher is None:
             return [known] * folds.count
-        learn = _Fit(teacher, _flat(X))
+        learn = Learner(teacher, _flat(X))
         source = _taught(known)
         pairs = list(combinations(range(folds.count), 2))
         jobs: list[Job] = [
@@ -237,7 +257,7 @@ class ChosenTarget(RegressorBase):
             labels[k, folds.rows(j)], labels[j, folds.rows(k)] = of_j, of_k
         return [[*known, labels[k]] for k in range(folds.count)]
 
-    def _held_out(self, student: _Fit, versions: list[list[Array]], folds: Folds, bar: Any) -> Array:
+    def _held_out(self, student: Learner, versions: list[list[Array]], folds: Folds, bar: Any) -> Array:
         """Predict every fold by the regressor fitted on the others, for each version: (m, n)."""
         jobs: list[Job] = [
             (student.predict_parts, (version, folds.away_from(k), (folds.rows(k),)))
@@ -251,13 +271,31 @@ class ChosenTarget(RegressorBase):
                 held_out[v, folds.rows(k)] = next(found)[0]
         return held_out
 
-    def _fit_chosen(self, student: _Fit, teacher: Any, known: list[Array], folds: Folds, bar: Any) -> None:
-        """Fit the regressor on all rows, with the labels or the versions that have a weight."""
+    def _one_regressor(
+        self, student: Learner, versions: list[Array], choice: Choice, held_out: Array, folds: Folds
+    ) -> bool:
+        """Whether one regressor on the mixed labels predicts what was judged, the mixture of predictions.
+
+        `versions` are those that judge 0 may know.
+        """
+        if (choice.weights > 0).sum() == 1 or self.mix != "auto":
+            return self.mix != "predictions"
+        used = choice.weights > 0
+        labels = np.tensordot(choice.weights[used], np.stack(versions)[used], 1)
+        rows = folds.rows(0)
+        [found] = student.predict_parts(labels, folds.away_from(0), (rows,))
+        judged = choice.weights @ held_out[:, rows]
+        return bool(np.allclose(found, judged, rtol=0, atol=SAME * versions[0].std()))
+
+    def _fit_chosen(
+        self, student: Learner, teacher: Any, known: list[Array], folds: Folds, one: bool, bar: Any
+    ) -> None:
+        """Fit the regressor on all rows, with the labels or each of the versions that have a weight."""
         versions = list(known)
         if teacher is not None:
             labels = np.zeros(len(known[0]))
             if self.weights_[-1] > 0:
-                learn = _Fit(teacher, _flat(student.X))
+                learn = Learner(teacher, _flat(student.X))
                 jobs: list[Job] = [
                     (learn.predict_parts, (_taught(known), folds.away_from(k), (folds.rows(k),)))
                     for k in range(folds.count)
@@ -267,7 +305,7 @@ class ChosenTarget(RegressorBase):
             versions.append(labels)
         self.y_ = np.tensordot(self.weights_, np.stack(versions), 1)
         targets = [self.y_]
-        if self.mix == "predictions":
+        if not one:
             targets = [v for v, weight in zip(versions, self.weights_, strict=True) if weight > 0]
         self.regressors_ = self._run([(student.fitted, (target,)) for target in targets], bar)
 
@@ -298,9 +336,8 @@ class ChosenTarget(RegressorBase):
                     f"{name} must be a regressor that scikit-learn can clone, such as Ridge(){also}, got {model!r}"
                 )
         check_count(folds=self.folds)
-        least = (
-            2 if self.teacher is None else 3
-        )  # a teacher needs a fold that neither it nor the judge labels
+        # a teacher needs a fold that neither it nor the judge labels
+        least = 2 if self.teacher is None else 3
         if self.folds < least:
             raise ValueError(f"folds must be at least {least}, got {self.folds}")
         check_nonnegative(gap=self.gap, se=self._se())
@@ -356,35 +393,6 @@ class ChosenTarget(RegressorBase):
         if not (fit_params and sklearn.get_config()["enable_metadata_routing"]):
             return fit_params
         return dict(process_routing(self, "fit", **fit_params).regressor.fit)
-
-
-class _Fit:
-    """A regressor, the features, and what else its `fit` takes: fitted on some rows and some target."""
-
-    def __init__(self, model: Any, X: Any, params: dict[str, Any] | None = None):
-        self.model, self.X, self.params = model, X, params or {}
-
-    def predict_parts(self, target: Array, rows: Rows, parts: Sequence[Rows]) -> list[Array]:
-        """Fit on `rows`, predict each of the parts."""
-        from sklearn.utils import _safe_indexing
-
-        model = self.fitted(target, rows)
-        return [np.asarray(model.predict(_safe_indexing(self.X, part)), float).ravel() for part in parts]
-
-    def fitted(self, target: Array, rows: Rows | None = None) -> Any:
-        """Fit a clone on `rows`; None means all."""
-        from sklearn.base import clone
-        from sklearn.utils import _safe_indexing
-
-        X, params = self.X, self.params
-        if rows is not None:
-            n = len(target)
-            X, target = _safe_indexing(X, rows), target[rows]
-            params = {
-                name: _safe_indexing(value, rows) if getattr(value, "shape", ())[:1] == (n,) else value
-                for name, value in params.items()
-            }
-        return clone(self.model).fit(X, target, **params)
 
 
 def _taught(known: list[Array]) -> Array:

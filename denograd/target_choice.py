@@ -1,8 +1,8 @@
-"""The arithmetic of `denograd.ChosenTarget`: folds that share nothing, mixtures of versions, and which one to take."""
+"""The parts of `denograd.ChosenTarget`: folds that share nothing, fits on some rows, and which mixture to take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any
@@ -19,6 +19,9 @@ BLOCK, LEAST_BLOCKS = 48, 8
 
 ROUNDING = 1e-9
 """A gain up to this share of the error is none."""
+
+JITTER = 1e-3
+"""Standard deviations by which a target is moved to see the luck of a regressor that learns it."""
 
 AT_ONCE = 4_000_000
 """Errors of mixtures that are computed at once."""
@@ -68,6 +71,46 @@ class Folds:
         return left
 
 
+class Learner:
+    """A regressor, the features, and what else its `fit` takes: fitted on some rows and some target."""
+
+    def __init__(self, model: Any, X: Any, params: dict[str, Any] | None = None):
+        self.model, self.X, self.params = model, X, params or {}
+
+    def predict_parts(self, target: Array, rows: Rows, parts: Sequence[Rows]) -> list[Array]:
+        """Fit on `rows`, predict each of the parts."""
+        from sklearn.utils import _safe_indexing
+
+        model = self.fitted(target, rows)
+        return [np.asarray(model.predict(_safe_indexing(self.X, part)), float).ravel() for part in parts]
+
+    def fitted(self, target: Array, rows: Rows | None = None) -> Any:
+        """Fit a clone on `rows`; None means all."""
+        from sklearn.base import clone
+        from sklearn.utils import _safe_indexing
+
+        X, params = self.X, self.params
+        if rows is not None:
+            n = len(target)
+            X, target = _safe_indexing(X, rows), target[rows]
+            params = {
+                name: _safe_indexing(value, rows) if getattr(value, "shape", ())[:1] == (n,) else value
+                for name, value in params.items()
+            }
+        return clone(self.model).fit(X, target, **params)
+
+    def with_other_luck(self, target: Array, seed: int) -> tuple[Learner, Array]:
+        """Give the same with another seed, wherever the regressor or a part of it takes one, and the target moved."""
+        from sklearn.base import clone
+
+        rng = np.random.default_rng([seed, 1])
+        model = clone(self.model)
+        seeds = [name for name in model.get_params() if name.rpartition("__")[2] == "random_state"]
+        model.set_params(**dict.fromkeys(seeds, int(rng.integers(2**31))))
+        moved = target + JITTER * target.std() * rng.standard_normal(len(target))
+        return Learner(model, self.X, self.params), moved
+
+
 @dataclass(frozen=True)
 class Choice:
     """What `choose` found.
@@ -87,7 +130,15 @@ class Choice:
 
 
 def choose(
-    held_out: Array, y: Array, names: list[str], fold: Rows, *, step: float, se: float, ordered: bool
+    held_out: Array,
+    y: Array,
+    names: list[str],
+    fold: Rows,
+    *,
+    step: float,
+    se: float,
+    ordered: bool,
+    again: Array | None = None,
 ) -> Choice:
     """Take the mixture with the largest gain over the first version, less `se` standard errors.
 
@@ -95,6 +146,10 @@ def choose(
     mean over rows of ``(P_0 - y)^2 - (sum_v w_v P_v - y)^2``. `y` is observed and no prediction has seen it, so
     this is, in expectation, the gain on the clean target as well. A mixture must not lose on any fold: one that gains
     in one part and loses in another is not reliable.
+
+    With `again`, a gain is the mean of two, one with either P_0. Their difference on fold k, d_k, is that of two
+    fits which differ by luck alone, so the squared standard error of the gain is that of the rows plus
+    ``mean(d_k^2) / folds``.
 
     Parameters
     ----------
@@ -110,30 +165,37 @@ def choose(
         Resolution of the grid of weights.
     se : float
     ordered : bool
-        Whether the standard error is that of the means of blocks of rows.
+        Whether the standard error of the rows is that of the means of blocks of them.
+    again : (n,) array, optional
+        P_0 once more: of the same regressor on the same target, with other luck.
     """
     m, n = held_out.shape
     errors = held_out - y
+    lucks = [errors] if again is None else [errors, np.vstack([again - y, errors[1:]])]
     blocks = min(max(n // BLOCK, LEAST_BLOCKS), n) if ordered else n
     by_fold = np.equal.outer(fold, np.arange(fold.max() + 1)) / np.bincount(fold)
     starts = np.arange(blocks) * n // blocks
     sizes = np.diff(np.append(starts, n))
-    before = errors[0] ** 2
-    scale = float(before.mean())
+    scale = float(np.mean([each[0] ** 2 for each in lucks]))
 
-    def gains(W: Array) -> tuple[Array, Array, Array]:
-        """Mean gain, its standard error, and the gain on the fold where it is least."""
-        saved = before - (W @ errors) ** 2
+    def gains(W: Array) -> tuple[Array, Array, Array, Array]:
+        """Mean gain, its standard error, the part of it that is luck, and the gain on the fold where it is least."""
+        by_luck = [each[0] ** 2 - (W @ each) ** 2 for each in lucks]
+        saved = sum(by_luck) / len(lucks)
         means = np.add.reduceat(saved, starts, axis=1) / sizes
-        return saved.mean(1), means.std(1, ddof=1) / blocks**0.5, (saved @ by_fold).min(1)
+        apart = (by_luck[0] - by_luck[-1]) @ by_fold
+        luck = ((apart**2).mean(1) / apart.shape[1]) ** 0.5
+        spread = np.hypot(means.std(1, ddof=1) / blocks**0.5, luck)
+        return saved.mean(1), spread, luck, (saved @ by_fold).min(1)
 
     best, least = np.eye(m)[0], ROUNDING * scale
     for W in mixtures(m, round(1 / step), max(1, AT_ONCE // n)):
-        gain, spread, worst = gains(W)
+        gain, spread, _, worst = gains(W)
         sure = np.where(worst >= 0, gain - se * spread, -np.inf)
         if sure.max() > least:
             best, least = W[sure.argmax()], float(sure.max())
-    gain, spread, worst = gains(np.vstack([np.eye(m), best]))
+    tried = gains(np.vstack([np.eye(m), best]))
+    gain = tried[0]
     unit = scale if scale > 0 else 1.0
     report = [
         {
@@ -142,9 +204,10 @@ def choose(
             "error": scale - float(g),
             "gain": float(g) / unit,
             "standard_error": float(s) / unit,
+            "luck": float(luck) / unit,
             "worst_fold": float(low) / unit,
         }
-        for name, weight, g, s, low in zip([*names, "chosen"], [*best, 1.0], gain, spread, worst, strict=True)
+        for name, weight, g, s, luck, low in zip([*names, "chosen"], [*best, 1.0], *tried, strict=True)
     ]
     for row in report:
         row["verdict"] = _verdict(row, se, bool(best[0] == 1))

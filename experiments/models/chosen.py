@@ -55,7 +55,7 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
     regressor_class: ClassVar[type]
     input: ClassVar[Literal["flat", "windows"]] = "windows"
     uses_validation: ClassVar[bool] = True
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     uses: ClassVar[tuple[str, ...]] = ("sklearn",)
 
     def __init__(
@@ -64,7 +64,7 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
         epochs: int | None = None,
         folds: int = 4,
         se: float | None = None,
-        mix: Literal["labels", "predictions"] = "labels",
+        mix: Literal["auto", "labels", "predictions"] = "auto",
         device: str = "auto",
         threads: int = 1,
         random_state: int = 0,

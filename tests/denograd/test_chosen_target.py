@@ -154,8 +154,10 @@ def test_no_label_of_a_teacher_knows_the_judge_or_its_own_fold(spy):
         X, np.random.default_rng(0).normal(size=n)
     )
     fits = [(rows, y) for rows, y, _ in spy.seen if len(rows) < n]
-    taught = fits[1::2]  # per judge: on the observed target, on the teacher's
-    assert len(taught) == K
+    taught = fits[
+        1 : 2 * K : 2
+    ]  # per judge: on the observed target, on the teacher's; then all on the observed
+    assert (len(taught), len(fits)) == (K, 3 * K)
     for judge, (rows, labels) in enumerate(taught):
         assert judge not in rows[:, 0]
         gone = np.setdiff1d(np.arange(n), rows[:, 1])
@@ -190,17 +192,77 @@ def test_a_better_target_is_found_and_pays():
     assert model.names_ == ["observed", "version 1"]
 
 
-def test_mixed_predictions_are_mixed_labels_where_the_regressor_is_linear():
+def test_one_regressor_is_kept_where_mixed_labels_give_what_was_judged():
     X, y, truth = noisy_line(noise=2.0)
     bent = truth + X[:, 0] ** 2
-    models = [
+    auto, labels, predictions = (
         ChosenTarget(KNeighborsRegressor(2), None, se=0.0, mix=mix).fit(X, y, versions=(bent,))
-        for mix in ("labels", "predictions")
-    ]
-    assert (models[0].weights_ > 0).sum() > 1
-    assert len(models[1].regressors_) == (models[0].weights_ > 0).sum()
-    np.testing.assert_allclose(models[0].predict(X), models[1].predict(X), rtol=1e-9)
-    assert models[0].score(X, y) == pytest.approx(models[1].score(X, y))
+        for mix in ("auto", "labels", "predictions")
+    )
+    used = auto.weights_ > 0
+    assert used.sum() > 1
+    assert (len(auto.regressors_), len(labels.regressors_)) == (1, 1)
+    assert len(predictions.regressors_) == used.sum()
+    np.testing.assert_array_equal(auto.predict(X), labels.predict(X))
+    np.testing.assert_allclose(auto.predict(X), predictions.predict(X), rtol=1e-9)
+    assert auto.score(X, y) == pytest.approx(predictions.score(X, y))
+
+
+def test_a_tree_is_fitted_on_every_version_and_its_predictions_are_mixed():
+    X, y, truth = noisy_line(noise=2.0)
+    tree = DecisionTreeRegressor(max_depth=4, random_state=0)
+    model = ChosenTarget(tree, None, se=0.0).fit(X, y, versions=(truth,))
+    assert 0 < model.weights_[0] < 1
+    members = [clone(tree).fit(X, target).predict(X) for target in (y, truth)]
+    np.testing.assert_array_equal(model.predict(X), np.tensordot(model.weights_, members, 1))
+    assert len(ChosenTarget(tree, None, se=0.0, mix="labels").fit(X, y, versions=(truth,)).regressors_) == 1
+
+
+def test_the_spread_of_a_second_fit_is_a_part_of_the_standard_error():
+    rng = np.random.default_rng(2)
+    n, K = 400, 4
+    y, fold = rng.normal(size=n), np.arange(n) % K
+    held_out = y + rng.normal(size=(2, n)) * [[1.0], [0.9]]
+    again = y + rng.normal(size=n)
+    found = choose(held_out, y, ["observed", "a"], fold, step=0.1, se=1, ordered=False, again=again)
+    a = found.report[1]
+    saved = [(first - y) ** 2 - (held_out[1] - y) ** 2 for first in (held_out[0], again)]
+    error = ((held_out[0] - y) ** 2 + (again - y) ** 2).mean() / 2
+    apart = [(saved[0] - saved[1])[fold == k].mean() for k in range(K)]
+    luck = np.sqrt(np.mean(np.square(apart)) / K)
+    rows = np.std((saved[0] + saved[1]) / 2, ddof=1) / n**0.5
+    assert a["gain"] == pytest.approx((saved[0] + saved[1]).mean() / 2 / error)
+    assert a["luck"] == pytest.approx(luck / error)
+    assert a["standard_error"] == pytest.approx(np.hypot(rows, luck) / error)
+    assert found.report[0]["gain"] == found.report[0]["luck"] == 0
+
+
+class Lucky(RegressorMixin, BaseEstimator):
+    """A mean, and an error that depends on the seed and on the target."""
+
+    def __init__(self, luck=3.0, random_state=0):
+        self.luck, self.random_state = luck, random_state
+
+    def fit(self, X, y):
+        rng = np.random.default_rng([self.random_state, int(1e6 * abs(y).sum())])
+        self.mean_ = y.mean() + self.luck * rng.standard_normal()
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+
+def test_a_gain_within_the_regressor_s_own_luck_is_none():
+    X, y, _ = noisy_line()
+    gains = []
+    for seed in range(20):
+        lucky = make_pipeline(StandardScaler(), Lucky(random_state=seed))
+        model = ChosenTarget(lucky, None, se=2.0).fit(X, y, versions=(y + 1e-9,))
+        gains.append(model.gain_)
+        assert model.report_[1]["luck"] > 0
+    assert np.mean(np.array(gains) > 0) < 0.3
+    steady = ChosenTarget(Lucky(0.0), None).fit(X, y, versions=(y + 1e-9,))
+    assert steady.report_[1]["luck"] < 1e-3
 
 
 def test_versions_reach_the_folds_of_a_search_in_three_ways():
@@ -248,7 +310,7 @@ def test_parameters_of_fit_reach_every_fit(spy):
     held = (X[:5], y[:5])
     weight = np.arange(60.0)
     ChosenTarget(spy, None, folds=3).fit(X, y, versions=(y,), validation=held, sample_weight=weight)
-    assert len(spy.seen) == 3 * 2 + 1
+    assert len(spy.seen) == 3 * (2 + 1) + 1
     for rows, _, params in spy.seen:
         assert params["validation"] is held
         at = [int(np.flatnonzero((row == X).all(1))[0]) for row in rows]
@@ -322,7 +384,7 @@ def test_wrong_calls_say_what_to_do():
         ({"gap": 3}, "gap=3 has no effect.*ordered=True"),
         ({"step": 0.3}, "step must be a whole share of 1"),
         ({"se": -1}, "se must be a number of at least 0"),
-        ({"mix": "both"}, "mix must be one of labels, predictions, got 'both'"),
+        ({"mix": "both"}, "mix must be one of auto, labels, predictions, got 'both'"),
     ):
         with pytest.raises(ValueError, match=message):
             ChosenTarget(Ridge(), **wrong).fit(X, y)
