@@ -26,6 +26,9 @@ COVERAGE = 95
 LEAST_DATASETS = 3
 """Fewer datasets give no interval."""
 
+PUBLISHED_GROUP = "published regressors"
+"""The group of those that the paper used on each kind of data."""
+
 ANY = "no regressor"
 """The group of a metric that is a property of the data."""
 
@@ -88,16 +91,18 @@ class Board:
     table: str
 
 
-def boards(everything: Results) -> Iterator[Board]:
-    """Every view of a campaign in which at least two methods can be ranked."""
+def boards(everything: Results, *methods: str) -> Iterator[Board]:
+    """Every view of a campaign in which at least two methods can be ranked; those of the given `methods` alone."""
     for condition in everything.conditions:
         part = everything.under(condition)
         wanted, _ = part.compared_datasets()
         for measure in RANKED:
             for group, numbers in _numbers(part, measure, wanted):
                 for kind, of_kind in _by_kind(part, numbers):
-                    for methods, columns in _columns(part, numbers).items():
-                        view = View(methods, kind, group, condition, measure.name)
+                    for whose, columns in _columns(part, numbers).items():
+                        if methods and whose not in methods:
+                            continue
+                        view = View(whose, kind, group, condition, measure.name)
                         board = _board(part, view, of_kind, columns, measure)
                         if board is not None:
                             yield board
@@ -111,9 +116,9 @@ def _numbers(part: Results, measure: Measure, wanted: list[str]) -> Iterator[tup
         yield from _wide({ANY: long}, wanted)
         return
     scored = part.headline.assign(value=part.headline[IMP.name])
-    groups = {"published regressors" if scored["published"].all() else "all regressors": scored}
+    groups = {PUBLISHED_GROUP if scored["published"].all() else "all regressors": scored}
     if not scored["takes_part"].all():
-        groups = {"published regressors": scored[scored["takes_part"]], **groups}
+        groups = {PUBLISHED_GROUP: scored[scored["takes_part"]], **groups}
     groups |= {str(name): mine for name, mine in scored.groupby("regressor")}
     yield from _wide(groups, wanted)
 

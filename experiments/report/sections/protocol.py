@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.report.analysis import statistics
-from experiments.report.analysis.measures import IMP, OF_DATA, RANKED
+from experiments.report.analysis.leaderboard import ANY, PUBLISHED_GROUP, boards
+from experiments.report.analysis.measures import IMP, OF_DATA, RANKED, RECOVERY
 from experiments.report.analysis.methods import BY_NAME
 from experiments.report.analysis.ranking import Ranking, against_table, pairs_table, rank_table, rankings
 from experiments.report.analysis.results import Condition, Results
@@ -48,6 +49,7 @@ def protocol(part: Results, album: Album) -> Section:
     against = [table for r in found if (table := against_table(r, condition, HIGHLIGHT))]
     ranked = rank_table(found, condition)
     parts: list[Content] = [ranked] if ranked.columns else [*ranked.notes]
+    parts += [table for table in [ranks_of_all(part)] if table is not None]
     parts += _rank_figure(found, condition, album)
     shown = [table for table in against if table.name == condition.stem(f"against_{IMP.name}")]
     parts += shown
@@ -68,6 +70,40 @@ def protocol(part: Results, album: Album) -> Section:
             parts.append(Folded(title, kept))
     title, choice = f"Protocol {condition.protocol}: {condition.level}", (condition.protocol, condition.level)
     return Section(title, parts, choice)
+
+
+def ranks_of_all(part: Results) -> Table | None:
+    """Average ranks of all methods by the error that they remove and by Imp%: over all datasets, tables, series.
+
+    A method is ranked where it has a number of every dataset. None where there are only the published methods, and
+    under ``paper``, where erasing wins.
+    """
+    condition, columns, found, notes, regressors = part.conditions[0], [], [], [], set()
+    of_all = [] if condition.protocol == "paper" else list(boards(part, "all methods"))
+    for measure, group in ((RECOVERY, ANY), (IMP, PUBLISHED_GROUP)):
+        for board in of_all:
+            view = board.view
+            if (view.metric, view.group) != (measure.name, group):
+                continue
+            title = f"{measure.title}, {view.kind} (n={len(board.datasets)})"
+            columns.append(Column(title, "low", 2, f"average rank by: {measure.meaning}"))
+            found.append(pd.Series({place.title: place.rank for place in board.places}, name=title))
+            notes.append(f"{title} {board.critical_difference:.1f}")
+            regressors |= {*board.regressors}
+    if not columns:
+        return None
+    by = f"; Imp % over {', '.join(sorted(regressors))}" if regressors else ""
+    value = pd.concat(found, axis=1).dropna(how="all").sort_values(columns[0].title, kind="stable")
+    return Table(
+        name=condition.stem("ranks_of_all"),
+        caption=f"Average rank of all methods, 1 the best, among those with a number of every dataset{by}; {condition}",
+        columns=columns,
+        value=value,
+        notes=(
+            f"Average ranks that differ by less are not told apart (Nemenyi, alpha {statistics.ALPHA}): "
+            f"{'; '.join(notes)}",
+        ),
+    )
 
 
 def variants(part: Results) -> Table:

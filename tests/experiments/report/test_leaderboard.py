@@ -12,6 +12,7 @@ from experiments.campaign.call import parse
 from experiments.report import results_of
 from experiments.report.analysis import leaderboard, measures, ranking
 from experiments.report.leaderboard import command_of, described
+from experiments.report.sections.protocol import ranks_of_all
 from experiments.store import archive
 from experiments.store.frame import frame
 
@@ -66,6 +67,23 @@ def test_all_methods_and_each_kind_and_regressor_have_a_view(boards):
     }
     alone = [b for b in boards if b.view.group == "knn"]
     assert all(b.regressors == ("knn",) for b in alone)
+
+
+def test_the_report_ranks_all_methods_by_the_error_they_remove(everything, boards):
+    deployable = [c for c in everything.conditions if c.protocol == "deployable" and c.sigma]
+    for condition in deployable:
+        shown = ranks_of_all(everything.under(condition))
+        ranks = shown.value["recovery %, tables and series (n=5)"].dropna()
+        group = {"kind": "tables and series", "group": leaderboard.ANY, "methods": "all methods"}
+        wanted = board(boards, condition=condition, metric="recovery", **group)
+        assert ranks.to_dict() == {p.title: p.rank for p in wanted.places if np.isfinite(p.rank)}
+        assert {"DenoGrad", "DenoGrad MAP", "PCA"} <= set(ranks.index)
+        assert not {"Identity", "Constant"} & set(shown.value.index)
+        assert ranks.is_monotonic_increasing
+        assert "Imp %, series (n=3)" in shown.value
+    assert deployable
+    paper = next(c for c in everything.conditions if c.protocol == "paper")
+    assert ranks_of_all(everything.under(paper)) is None
 
 
 def test_who_lacks_a_dataset_is_not_ranked_and_costs_the_others_nothing():
