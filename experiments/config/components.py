@@ -78,6 +78,16 @@ class Component:
         return "-".join(filter(None, map(source_of, self.classes))) or None
 
     @property
+    def seeded_as(self) -> str:
+        """The name that its draws go by: its own, or the one that its class shares with what it is compared with."""
+        return str(getattr(self.cls, "seeded_as", self.name))
+
+    @property
+    def seed_revision(self) -> int:
+        """2 where its draws go by another name than its own, as they did at first."""
+        return 1 if self.seeded_as == self.name else 2
+
+    @property
     def needs_backbone(self) -> bool:
         return bool(getattr(self.cls, "needs_backbone", False))
 

@@ -53,6 +53,8 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
     """
 
     regressor_class: ClassVar[type]
+    seeded_as: ClassVar[str]
+    """The plain regressor: with its seed, so that a difference between the two is no luck of the draw."""
     input: ClassVar[Literal["flat", "windows"]] = "windows"
     uses_validation: ClassVar[bool] = True
     revision: ClassVar[int] = 2
@@ -144,32 +146,32 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
 class ChosenRidge(ChosenRegressor):
     """Ridge on the target that pays for it."""
 
-    regressor_class = Ridge
+    regressor_class, seeded_as = Ridge, "ridge"
 
 
 class ChosenKNN(ChosenRegressor):
     """K nearest neighbours on the target that pays for it."""
 
-    regressor_class = KNeighborsRegressor
+    regressor_class, seeded_as = KNeighborsRegressor, "knn"
 
 
 class ChosenXGBoost(ChosenRegressor):
     """XGBoost on the target that pays for it."""
 
-    regressor_class = XGBRegressor
+    regressor_class, seeded_as = XGBRegressor, "xgboost"
     uses = ("sklearn", "xgboost")
 
 
 class ChosenDNN(ChosenRegressor):
     """The multi-layer perceptron on the target that pays for it."""
 
-    regressor_class = DNN
+    regressor_class, seeded_as = DNN, "dnn"
 
 
 class ChosenDLinear(ChosenRegressor):
     """DLinear on the target that pays for it."""
 
-    regressor_class = DLinearRegressor
+    regressor_class, seeded_as = DLinearRegressor, "dlinear"
 
 
 def smoothed_windows_target(

@@ -52,7 +52,8 @@ class Scorer:
             "versions": {**self._spec["versions"], **versions_of(*self.regressor.packages)},
         }
         revision, source = self.regressor.revision, self.regressor.source
-        return with_code(spec, {"regressor": revision}, {"regressor": source})
+        revisions = {"regressor": revision, "regressor_seed": self.regressor.seed_revision}
+        return with_code(spec, revisions, {"regressor": source})
 
     def stands(self, cell: Cell) -> bool:
         """Whether a stored cell needs no further work: one that was skipped may be possible by now."""
@@ -96,7 +97,8 @@ class Scorer:
     @property
     def _seed(self) -> int:
         spec = self._spec
-        return seed_of("regressor", spec["dataset"], spec["noise"], spec["repetition"], self.regressor.name)
+        name = self.regressor.seeded_as
+        return seed_of("regressor", spec["dataset"], spec["noise"], spec["repetition"], name)
 
     def _fit(self, task: Task, refined: RefinedData) -> Usage:
         """Fit the estimator, once, on the train rows; what that took."""

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from denograd import smooth_target
+from experiments.config.schema import as_config, register
 from experiments.data.noise import Gaussian
 from experiments.data.recipes import load_dataset
 from experiments.data.task import prepare
@@ -21,6 +23,11 @@ from experiments.models.chosen import (
     ChosenXGBoost,
     smoothed_windows_target,
 )
+from experiments.models.estimators import DNN
+from experiments.run.bench import Bench
+from experiments.run.loop import trials
+from experiments.run.scoring import Scorer
+from experiments.store.files import Store
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "regressor"
 CLASSES = {
@@ -47,6 +54,34 @@ def fitted(name, task, X=None):
     X = task.X if X is None else X
     train, valid = task.samples(X, task.y, task.split.train), task.samples(X, task.y, task.split.valid)
     return CLASSES[name](**SMALL[name]).fit(*train, validation=valid)
+
+
+def test_what_stays_with_the_observed_target_is_the_plain_regressor():
+    task = task_of("poly2")
+    train, valid = (
+        task.samples(task.X, task.y, task.split.train),
+        task.samples(task.X, task.y, task.split.valid),
+    )
+    X, _ = task.samples(task.X, task.y, task.split.test)
+    small = {"epochs": 2, "random_state": 7}
+    chosen = ChosenDNN(regressor={"options": {"hidden": [8]}}, se=1e9, **small).fit(*train, validation=valid)
+    plain = DNN(options={"hidden": [8]}, **small).fit(*train, validation=valid)
+    assert chosen.info_["target_weights"]["observed"] == 1.0
+    np.testing.assert_array_equal(chosen.predict(X), plain.predict(X))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_its_seed_is_that_of_the_plain_regressor(name, tmp_path):
+    register()
+    with initialize_config_dir(str(CONF.parent), version_base="1.3"):
+        node = compose("config", overrides=["dataset=seasonal", f"regressor=[{name},chosen_{name}]"])
+    bench = Bench(as_config(node), Store(tmp_path))
+    trial = next(trials(bench))
+    plain, chosen = (Scorer(bench, trial.spec, regressor) for regressor in bench.regressors)
+    assert chosen._estimator.random_state == plain._seed == chosen._seed
+    # no result with another seed is taken for it, and the plain regressor's stay
+    assert chosen.spec("noisy")["revisions"]["regressor_seed"] == 2
+    assert "regressor_seed" not in plain.spec("noisy").get("revisions", {})
 
 
 @pytest.mark.parametrize("name", CLASSES)
