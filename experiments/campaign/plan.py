@@ -360,7 +360,7 @@ class Timings:
             self._note("denoise", driven, spec, spec["denoiser_params"], max(worked, whole))
             if spec["backbone"]:
                 self._note("backbone", spec["backbone"], spec, spec["backbone_params"], timings["backbone_s"])
-        else:
+        elif timings:  # none of what needed no fit
             self._note("fit", spec["regressor"], spec, spec["regressor_params"], timings["fit_s"])
             self._note("score", spec["regressor"], spec, spec["regressor_params"], timings["score_s"])
 

@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,34 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 TABPFN_WEIGHTS = "tabpfn-v2-regressor.ckpt"
+
+REPEATING = {
+    "Ridge": {"alpha"},
+    "KNeighborsRegressor": {"n_neighbors"},
+    "XGBRegressor": {"n_estimators", "max_depth", "learning_rate"},
+}
+"""Classes that, trained on one single value of the target, predict that value whatever the features, and the parameters
+that do not change this. Networks come near it and TabPFN need not: their errors, 1e-12 to 1e-3, are results."""
+
+
+def repeats_a_constant(estimator: Any) -> bool:
+    """Whether it is known without a fit what `estimator` learns from a target of one single value: to predict it.
+
+    Of Ridge the centred target is 0, and so is every weight; of k nearest neighbours every mean is the value; of
+    XGBoost, which starts from the mean, no gradient is left. To the rounding of the library (XGBoost: float32).
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> repeats_a_constant(Ridge(alpha=2.0)), repeats_a_constant(Ridge(fit_intercept=False))
+    (True, False)
+    """
+    cls = type(estimator)
+    if cls.__name__ not in REPEATING or cls.__module__.partition(".")[0] not in ("sklearn", "xgboost"):
+        return False
+    harmless = REPEATING[cls.__name__] | {"random_state", "n_jobs", "device"}
+    usual, params = cls().get_params(), estimator.get_params()
+    return all(repr(params[name]) == repr(usual[name]) for name in params.keys() - harmless)  # NaN among them
 
 
 class TabPFN(RegressorMixin, BaseEstimator):

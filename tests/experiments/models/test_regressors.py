@@ -12,11 +12,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+from xgboost import XGBRegressor
 
 from experiments.config.components import Component
 from experiments.config.targets import build
 from experiments.models.estimators import DNN, LSTMRegressor, as_tensor
-from experiments.models.regressors import ARIMA, TABPFN_WEIGHTS, TabPFN
+from experiments.models.regressors import ARIMA, TABPFN_WEIGHTS, TabPFN, repeats_a_constant
 
 CONF = Path(__file__).parents[3] / "conf"
 TABULAR = {"ridge", "knn", "xgboost", "dnn", "tabpfn"}
@@ -96,6 +98,29 @@ def test_groups_select(tmp_path, choice, names):
     with initialize_config_dir(str(tmp_path), version_base="1.3"):
         chosen = compose("config", overrides=[f"regressor={choice}"]).regressor
     assert chosen == {name: ZOO[name] for name in names}
+
+
+@pytest.mark.parametrize("kind", ["tabular", "series"])
+@pytest.mark.parametrize("name", ["ridge", "knn", "xgboost"])
+@pytest.mark.parametrize("value", [0.0, -1e-17, 0.3, 1234.5])
+def test_what_is_said_to_repeat_a_constant_does(name, kind, value):
+    X, _ = data(name, kind)
+    for inputs in (X, np.ones_like(X)):
+        found = make(name).fit(inputs, np.full(len(X), value)).predict(X)
+        assert repeats_a_constant(make(name))
+        np.testing.assert_allclose(found, value, rtol=2**-22, atol=1e-12)  # XGBoost's mean is a float32
+
+
+def test_what_may_predict_something_else_is_not_said_to_repeat():
+    for name in NETS | {"tabpfn", "svr", "arima"}:
+        assert not repeats_a_constant(build(ZOO[name]["estimator"], where=name))
+    assert not repeats_a_constant(XGBRegressor(base_score=0.5))
+    assert not repeats_a_constant(Ridge(fit_intercept=False))
+
+    class Ridge2(Ridge):
+        """A user's."""
+
+    assert not repeats_a_constant(Ridge2())
 
 
 @cases

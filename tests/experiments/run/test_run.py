@@ -18,7 +18,7 @@ from experiments.config.schema import as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.data.task import used_rows
 from experiments.report import results_of
-from experiments.run import outcome
+from experiments.run import outcome, scoring
 from experiments.run.bench import Bench
 from experiments.run.command import main
 from experiments.run.loop import execute
@@ -55,6 +55,35 @@ def test_constant_scores_a_hundred_and_identity_nothing_under_paper(tmp_path, da
     paper = score[score.protocol == "paper"].set_index("denoiser")["imp"]
     assert np.abs(paper["constant"] - 100).max() < 0.1
     assert np.abs(paper["identity"]).max() == 0
+
+
+def test_a_score_that_is_known_in_closed_form_is_not_fitted_and_is_what_a_fit_gives(tmp_path, monkeypatch):
+    overrides = ["dataset=diabetes", "noise=none", "denoiser=[identity,constant]"]
+    overrides += ["regressor=[ridge,knn,xgboost]", "regressor.xgboost.estimator.n_estimators=5"]
+    known = execute(run_of(tmp_path, *overrides))
+    monkeypatch.setattr(scoring, "repeats_a_constant", lambda estimator: False)
+    fitted = execute(Bench(composed(*overrides), Store(tmp_path / "fitted")))
+    told = [
+        (cell.spec["regressor"], cell.spec["protocol"], cell.spec["variant"])
+        for cell in known
+        if "not_fitted" in cell.info
+    ]
+    variants = [("deployable", "noisy"), ("deployable", "denoised"), ("paper", "denoised")]
+    assert sorted(told) == sorted((name, *v) for name in ("ridge", "knn", "xgboost") for v in variants)
+    for cell, other in zip(known, fitted, strict=True):
+        assert cell.key == other.key
+        if cell.stage == "score":
+            assert bool(cell.timings) == ("not_fitted" not in cell.info)
+            # float32, in which XGBoost knows a mean; 1 is a standard deviation of the target
+            assert cell.metrics["mse"] == pytest.approx(other.metrics["mse"], rel=1e-6, abs=1e-13)
+            assert cell.metrics["mae"] == pytest.approx(other.metrics["mae"], rel=1e-6, abs=1e-6)
+    imp = [
+        score[score["denoiser"] == "constant"]
+        .set_index(["protocol", "regressor", "variant"])["imp"]
+        .sort_index()
+        for score in (results_of(frame(cells)).score for cells in (known, fitted))
+    ]
+    np.testing.assert_allclose(imp[0], imp[1], rtol=1e-6)
 
 
 @pytest.mark.data
