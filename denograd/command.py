@@ -55,7 +55,7 @@ what comes out
   overwrite=true            if it exists already
   dry_run=true              say what would be done
 how
-  seed=0   rows=100000      rows that are worked on at once
+  seed=0   rows=100000      rows that are worked on at once; of a longer table so many, drawn at random, are fitted
 
 exit codes: 0 done, 1 something failed, 2 wrong call, 130 interrupted (nothing is left behind)
 """
@@ -229,6 +229,8 @@ def _run(options: Options) -> int:
     )
     outcome = run(job, plan.table, plan.pieces, output)
     write_page(page, plan.table, outcome)
+    for note in outcome.notes:
+        print(_wrapped(f"- {note}"))
     print(_table(outcome.summary))
     for finding in outcome.findings:
         print(_wrapped(f"! {finding}"))

@@ -7,22 +7,16 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from denograd.data.arrays import Array, Kind, is_column
+from denograd.data.arrays import Kind, is_column
 from denograd.data.threads import one_thread
-from denograd.map.blind_spot import BlindSpot
-from denograd.map.error_scale import noise_bound
-from denograd.map.gaps import Filled, fill_gaps, see_past_gaps
+from denograd.fit import Fit, Gaps
 from denograd.map.measured_level import quiet_level, replicate_level, resolution_level
-from denograd.map.noise_level import NoiseLevel, noise_level
-from denograd.map.refine import Refined, refine
 from denograd.map.solve import Solver
 from denograd.table.readings import Readings, take
 from denograd.table.result import DenoisedData
 
 Unit = Literal["data", "std"]
-Gaps = Literal["keep", "fill"]
 
 
 @one_thread()
@@ -137,30 +131,12 @@ def denoise(
         level, evidence = np.zeros(len(readings.moves)), "grows with the value"
     else:
         level, evidence = _level(readings, sigma, sigma_unit), "given"
-    missing = np.isnan(readings.matrix)
-    filled = fill_gaps(readings.matrix, _known(level, relative, readings), readings.kind, seed=seed)
     if isinstance(X, torch.Tensor):
         backbone = {"device": X.device, **backbone}
-    blind = BlindSpot(readings.kind, verbose=verbose, **backbone).fit(filled.values, seed=seed)
-    see_past_gaps(blind, filled, missing)
-    if level is None or isinstance(level, str):
-        found_level = _estimated(level, readings, blind)
-    else:
-        found_level = NoiseLevel(np.where(readings.moves, level, 0.0), (evidence,) * len(readings.moves))
-    level = found_level.sigma
-    if missing.any() and solver == "auto":  # what was filled has no noise, and teaches nothing
-        level, relative = np.where(missing, 0.0, level), np.where(missing, 0.0, relative)
-    found = refine(
-        blind,
-        filled.values,
-        level,
-        fitted_rows=len(missing),
-        solver=solver,
-        sigma_relative=np.where(readings.moves, relative, 0.0),
-        verbose=verbose,
+    fit = Fit.of(
+        readings, level, evidence, relative, solver=solver, seed=seed, verbose=verbose, backbone=backbone
     )
-    said = [e + f.removeprefix("given") for e, f in zip(found_level.evidence, found.evidence, strict=True)]
-    return _result(readings, filled, found, missing, found_level.sigma, gaps, solver, said)
+    return fit.result(gaps)
 
 
 def _level(readings: Readings, sigma: Any, unit: Unit) -> Any:
@@ -175,94 +151,3 @@ def _level(readings: Readings, sigma: Any, unit: Unit) -> Any:
     if level.ndim == 2 and readings.grid is not None:
         level = np.nan_to_num(readings.grid.spread(level))
     return level
-
-
-def _known(level: Any, relative: Array, readings: Readings) -> Array:
-    """Levels as far as they are known before the fit, (m,): root mean squares over the observed values."""
-    if level is None or isinstance(level, str):
-        return np.where(readings.moves, np.nan, 0.0)
-    seen = ~np.isnan(readings.matrix)
-    squares = level**2 + (relative * np.where(seen, readings.matrix, 0.0)) ** 2
-    known: Array = np.sqrt((squares * seen).sum(0) / np.maximum(seen.sum(0), 1))
-    return known
-
-
-def _estimated(name: str | None, readings: Readings, blind: BlindSpot) -> NoiseLevel:
-    """The level that an estimate gives to the refined columns.
-
-    Raises
-    ------
-    NoiseLevelMissing
-        Without a name, with the bounds.
-    """
-    outputs = np.flatnonzero(readings.moves)
-    bound = noise_bound(blind.residual_)[outputs]
-    names = [readings.names[place] for place in readings.owner]
-    return noise_level(
-        name,
-        readings.matrix,
-        bound,
-        outputs,
-        blind.constant_ | ~readings.moves,
-        readings.kind,
-        names,
-        blind=blind,
-        least_share=0.0,  # `refine` caps as its solver needs it
-    )
-
-
-def _result(
-    readings: Readings,
-    filled: Filled,
-    found: Refined,
-    missing: NDArray[np.bool_],
-    asked: Array,
-    gaps: Gaps,
-    solver: Solver,
-    evidence: Sequence[str],
-) -> DenoisedData:
-    """Hand the figures back in the data's own rows, columns and type."""
-    sigma = np.broadcast_to(found.sigma, missing.shape)
-    values = np.where(missing, filled.values, found.values)
-    seen = np.where(missing, np.nan, readings.matrix)
-    shown = np.where(missing & (gaps == "keep"), np.nan, values)
-    # of the observed values: what was filled has no level, and no error of the noise
-    seen_rows = np.maximum((~missing).sum(0), 1)
-    level = np.sqrt((sigma**2 * ~missing).sum(0) / seen_rows)
-    error = found.error * (len(missing) / seen_rows if found.sigma.ndim == 2 else 1.0)
-    std = np.where(missing, np.sqrt(filled.variance), _standard_error(found.scale, sigma, error, missing))
-    rows = readings.rows
-    observed = readings.by_column(rows(seen))
-    numbers = readings.by_column(np.ones(len(readings.moves)))
-    grounds = [""] * len(readings.names)
-    for place, moves, why in zip(readings.owner.tolist(), readings.moves, evidence, strict=True):
-        grounds[place] = why if moves else "held"
-    said = [readings.grid.said] if readings.grid is not None and readings.grid.said else []
-    return DenoisedData(
-        data=readings.wrap(rows(shown)),
-        std=readings.wrap_std(np.where(np.isnan(rows(shown)), np.nan, rows(std))),
-        sigma=readings.by_column(level),
-        bound=readings.by_column(found.bound),
-        error_before=readings.by_column(level**2),
-        error_after=readings.by_column(np.minimum(error, level**2)),
-        solver=solver,
-        history=found.history,
-        columns=readings.roles,
-        gaps=np.where(np.isnan(numbers), 0, np.isnan(observed).sum(0)).astype(int),
-        notes=said,
-        evidence=tuple(grounds),
-        asked=readings.by_column(np.sqrt((np.broadcast_to(asked, missing.shape) ** 2).mean(0))),
-        kind=readings.kind,
-        outliers=readings.by_column(rows(np.where(missing, 0.0, found.outliers))) == 1,
-        observed=observed,
-        refined=readings.by_column(rows(values)),
-        residual=readings.by_column(rows(np.where(missing, np.nan, found.residual))),
-    )
-
-
-def _standard_error(scale: Array, sigma: Array, error: Array, missing: NDArray[np.bool_]) -> Array:
-    """Standard error of every observed value: the posterior's, scaled so that its mean square is Stein's estimate."""
-    variance = sigma**2 * scale**2 / np.maximum(scale**2 + sigma**2, np.finfo(float).tiny)
-    mean = (variance * ~missing).sum(0) / np.maximum((~missing).sum(0), 1)
-    factor = np.where(mean > 0, error / np.where(mean > 0, mean, 1.0), 0.0)
-    return np.minimum(np.sqrt(variance * factor), sigma)

@@ -16,8 +16,8 @@ from denograd.table.content import needed
 if TYPE_CHECKING:
     from denograd.pieces import Outcome
 
-FIGURES, MOVES = 12, 10
-"""Columns that are drawn: those that moved most; values that are listed."""
+FIGURES = 12
+"""Columns that are drawn: those that moved most."""
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -70,6 +70,8 @@ def write_page(path: Path, table: TableFile, outcome: Outcome) -> None:
 def _overview(outcome: Outcome) -> str:
     refined = int((outcome.summary["role"] == "refined").sum())
     pieces = f" in {outcome.pieces} pieces" if outcome.pieces > 1 else ""
+    if outcome.fitted < outcome.rows:
+        pieces += f", by a fit on {outcome.fitted:,} of them drawn at random"
     return (
         f"<p>{outcome.rows:,} rows{pieces}, {refined} of {len(outcome.summary)} columns refined. Of the noise's "
         f"squared error {outcome.share:.0%} is expected to be left, if the levels are right.</p>"
@@ -96,31 +98,21 @@ def _list(lines: list[str]) -> str:
 
 def _moves(outcome: Outcome) -> str:
     """The values that moved farthest, in noise levels."""
-    first = outcome.first
-    with np.errstate(invalid="ignore", divide="ignore"):
-        far = np.abs(first.refined - first.observed) / np.where(first.sigma > 0, first.sigma, np.nan)
-    far = np.nan_to_num(far)
-    rows = []
-    for flat in np.argsort(-far, axis=None)[:MOVES]:
-        i, j = np.unravel_index(flat, far.shape)
-        if far[i, j] > 0:
-            rows.append((int(i), int(j)))
     head = "<tr><th>column</th><th>row</th><th>observed</th><th>refined</th><th>in noise levels</th></tr>"
     body = "".join(
-        f"<tr><td>{html.escape(str(first.names[j]))}</td><td>{i + 1:,}</td><td>{first.observed[i, j]:.5g}</td>"
-        f"<td>{first.refined[i, j]:.5g}</td><td>{far[i, j]:.2f}</td></tr>"
-        for i, j in rows
+        f"<tr><td>{html.escape(str(move.column))}</td><td>{move.row + 1:,}</td><td>{move.observed:.5g}</td>"
+        f"<td>{move.refined:.5g}</td><td>{move.levels:.2f}</td></tr>"
+        for move in outcome.moves
     )
-    where = "<p>Of the first piece.</p>" if outcome.pieces > 1 else ""
-    return f"{where}<table>{head}{body}</table>"
+    return f"<table>{head}{body}</table>"
 
 
 def _figures(outcome: Outcome) -> list[str]:
-    first = outcome.first
+    shown = outcome.shown
     with np.errstate(invalid="ignore", divide="ignore"):
-        moved = np.nan_to_num(first.moved() / np.where(first.sigma > 0, first.sigma, np.nan))
-    refined = [j for j in np.argsort(-moved) if first.columns[j].role == "refined"][:FIGURES]
-    return [_figure(first.plot(first.names[j]), str(first.names[j])) for j in refined]
+        moved = np.nan_to_num(shown.moved() / np.where(shown.sigma > 0, shown.sigma, np.nan))
+    refined = [j for j in np.argsort(-moved) if shown.columns[j].role == "refined"][:FIGURES]
+    return [_figure(shown.plot(shown.names[j]), str(shown.names[j])) for j in refined]
 
 
 def _figure(figure: Any, name: str) -> str:

@@ -13,11 +13,11 @@ from denograd.data.arrays import Array, Kind, is_frame
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
 from denograd.map.gaps import column_groups, fill_gaps, interpolate, see_past_gaps
+from denograd.map.gaps.var_smoother import Follower, fit_vector
 from denograd.map.noise_level import noise_level
-from denograd.map.normal_fill import condition, fit_normal
 from denograd.map.refine import refine
 from denograd.map.solve import Solver
-from denograd.map.var_smoother import Follower, fit_vector
+from denograd.new_rows import NewRows
 from denograd.table.polars_frame import is_polars
 
 
@@ -129,26 +129,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         values = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         if self.kind == "series":
             return self._with_gaps(values, self._follow(values))
-        missing = np.isnan(values)
-        y = np.where(missing, 0.0, (values - self._center) / self._scale)
-        filled = np.where(
-            missing, condition(self._normal, y, missing)[0] * self._scale + self._center, values
-        )
-        if self._levels.ndim == 2:  # levels per value need the fitted rows beside them
-            fitted = self.blind_.observed_
-            rows = np.concatenate([fitted, filled])
-            levels = np.concatenate([self._levels, np.broadcast_to(self.sigma_, filled.shape)])
-            out = refine(self.blind_, rows, levels, fitted_rows=len(fitted), solver=self.solver).values[
-                len(fitted) :
-            ]
-            return self._with_gaps(values, np.where(missing, filled, out))
-        out = np.empty_like(filled)
-        # fewer rows at once than were fitted: those judge what gains, and no row its neighbours
-        most = max(1, len(self.blind_.residual_) - 1)
-        for start in range(0, len(filled), most):
-            rows = filled[start : start + most]
-            out[start : start + most] = refine(self.blind_, rows, self.sigma_, solver=self.solver).values
-        return self._with_gaps(values, np.where(missing, filled, out))
+        return self._with_gaps(values, self._new_rows.refine(values).values)
 
     def _fit(self, X: Any) -> tuple[Array, Array]:
         """Fit; the rows as an array with gaps, and with these filled."""
@@ -199,10 +180,10 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         gappy = self.solver == "auto" and bool(np.isnan(values).any())
         self._levels = np.where(np.isnan(values), 0.0, self.sigma_) if gappy else self.sigma_
         self._center, self._scale = self.blind_.center_, self.blind_.scale_
-        y, missing = (filled - self._center) / self._scale, np.isnan(values)
         if self.kind == "tabular":
-            self._normal = fit_normal(y, missing)
+            self._new_rows = NewRows.of(self.blind_, gapless, self._levels, self.solver)
         else:
+            y, missing = (filled - self._center) / self._scale, np.isnan(values)
             noise = np.maximum(self.sigma_ / self._scale, 0.0) ** 2
             self._groups = column_groups(interpolate(y, missing))
             self._followers = [

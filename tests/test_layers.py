@@ -71,12 +71,13 @@ OPTIONAL = {
     "denograd.target_choice": {"sklearn"},
     "denograd.command": {"pandas"},
     "denograd.page": {"matplotlib"},
-    "denograd.pieces": {"pandas", "pyarrow"},
+    "denograd.pieces": {"pandas"},
     "denograd.table.result": {"pandas", "matplotlib"},
     "denograd.table.content": {"charset_normalizer"},
     "denograd.table.columns": {"pandas"},
     "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},
     "denograd.table.text": {"pandas"},
+    "denograd.table.writing": {"pyarrow"},
     "denograd.table.polars_frame": {"pandas"},
 }
 """Packages that a module of `denograd` may import inside its functions, since a user of them has them."""

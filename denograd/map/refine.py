@@ -238,7 +238,7 @@ def _refine_auto(
     per_value = given.sigma.ndim == 2 or relative.ndim == 2
     fitted_level = level[:n] if per_value else levels(given.sigma, fitted_prediction)
     with Progress(blind.columns_ + 1, "map", verbose) as progress:
-        posterior = _posterior(blind, fitted_level, progress)
+        posterior = posterior_of(blind, fitted_level, progress)
         step = np.zeros(X.shape)
         step[:n] = posterior.step_[:n]
         if n < len(X):
@@ -270,11 +270,12 @@ def _refine_auto(
     )
 
 
-def _posterior(blind: BlindSpot, level: Array, progress: Progress) -> Posterior:
-    """What the fitted rows teach for this level; learned once."""
+def posterior_of(blind: BlindSpot, level: Array, progress: Progress | None = None) -> Posterior:
+    """What the fitted rows teach for these levels, (c,) or (n, c); learned once."""
     key = level.tobytes()
     if key not in blind.kept_:
-        blind.kept_ = {key: Posterior(seed=blind.seed_).fit(blind, level, advance=progress.advance)}
+        advance = None if progress is None else progress.advance
+        blind.kept_ = {key: Posterior(seed=blind.seed_).fit(blind, level, advance=advance)}
     found: Posterior = blind.kept_[key]
     return found
 

@@ -11,7 +11,7 @@ import difflib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -208,12 +208,12 @@ class Pieces:
     ----------
     first : TableFile
         The first piece, as `read_table` would give it.
-    frames : iterator of DataFrame
-        All pieces, with the columns and types of the first.
+    frames : callable
+        Reads all pieces, DataFrames with the columns and types of the first, from the beginning at every call.
     """
 
     first: TableFile
-    frames: Iterator[Any]
+    frames: Callable[[], Iterator[Any]]
 
 
 def read_pieces(
@@ -265,7 +265,7 @@ def read_pieces(
                         ) from None
             yield piece
 
-    return Pieces(first, frames())
+    return Pieces(first, frames)
 
 
 def _read_parquet(path: Path) -> TableFile:

@@ -61,6 +61,12 @@ class Readings:
         out[..., self.owner[number]] = values[..., number]
         return out
 
+    def gaps(self, observed: Array) -> Array:
+        """Missing values per column (c,), counted in what `by_column` made of readings; 0 for what holds no numbers."""
+        numbers = self.by_column(np.ones(len(self.moves)))
+        count: Array = np.where(np.isnan(numbers), 0, np.isnan(observed).sum(0)).astype(int)
+        return count
+
     def level(self, sigma: Any) -> Any:
         """Levels of the inputs, (m,) or (n, m) in the rows' own order, 0 for what is held; an estimate's name as it is.
 
@@ -176,6 +182,18 @@ def take(
     )
 
 
+def take_rows(X: Any, roles: list[ColumnRole]) -> Readings:
+    """Read further rows of a table whose columns are known.
+
+    Parameters
+    ----------
+    X : DataFrame of pandas
+    roles : list of ColumnRole
+        What every column is, as the rows before say.
+    """
+    return _read_frame(X, roles, "tabular", None)
+
+
 def _take_frame(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence[Any]) -> Readings:
     if not len(X) or not len(X.columns):
         raise ValueError(f"X is empty, its shape is {X.shape}: there are no rows to refine")
@@ -185,7 +203,6 @@ def _take_frame(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence
     roles = find_roles(
         X, named=list(sigma) if isinstance(sigma, Mapping) else None, skip=skip, time=time if named else None
     )
-    found = to_matrix(X, roles)
     times = None
     if named:
         times = _times_of(X[time])
@@ -195,6 +212,11 @@ def _take_frame(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence
         times = _index_times(X.index)
     if times is None:
         check_index(X, kind, stacklevel=5)
+    return _read_frame(X, roles, _kind(kind, times), times)
+
+
+def _read_frame(X: Any, roles: list[ColumnRole], kind: Kind, times: Array | None) -> Readings:
+    found = to_matrix(X, roles)
 
     def back(result: Array) -> Any:
         return from_matrix(X, result, found)
@@ -203,9 +225,7 @@ def _take_frame(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence
         names = [X.columns[place] for place in found.owner[found.moves]]
         return type(X)(result[:, found.moves], index=X.index, columns=names)
 
-    return _on_grid(
-        found.values, found.moves, found.owner, list(X.columns), _kind(kind, times), times, roles, back, std
-    )
+    return _on_grid(found.values, found.moves, found.owner, list(X.columns), kind, times, roles, back, std)
 
 
 def _take_polars(X: Any, sigma: Any, kind: Kind | None, time: Any, skip: Sequence[Any]) -> Readings:

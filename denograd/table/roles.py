@@ -34,12 +34,15 @@ class ColumnRole:
     why : str
     inputs : int
         Columns of the matrix that it becomes.
+    levels : tuple of str
+        Of categories: those that become inputs; one input more pools all others.
     """
 
     name: Any
     role: Role
     why: str
     inputs: int = 0
+    levels: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}: {self.role} ({self.why})"
@@ -145,7 +148,10 @@ def _role_of(name: Any, column: Any, place: int, levels_named: bool) -> ColumnRo
     if distinct > DISTINCT * known and distinct > 2:
         return ColumnRole(name, "passed", "text, most of it distinct")
     pooled = f", the {distinct - LEVELS} rarest pooled" if distinct > LEVELS else ""
-    return ColumnRole(name, "categories", f"text of {distinct} levels{pooled}", min(distinct, LEVELS + 1))
+    levels = tuple(_as_text(column).value_counts().index[:LEVELS])
+    return ColumnRole(
+        name, "categories", f"text of {distinct} levels{pooled}", min(distinct, LEVELS + 1), levels
+    )
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ def to_matrix(frame: Any, roles: Sequence[ColumnRole]) -> Matrix:
             continue
         column = frame.iloc[:, place]
         if role.role == "categories":
-            part = _one_hot(column, role.inputs)
+            part = _one_hot(column, role)
         else:
             part = column.to_numpy(dtype=float, na_value=np.nan)[:, None]
             if np.isinf(part).any():
@@ -196,12 +202,15 @@ def to_matrix(frame: Any, roles: Sequence[ColumnRole]) -> Matrix:
     return Matrix(np.concatenate(parts, 1), np.array(owner), np.array(moves))
 
 
-def _one_hot(column: Any, inputs: int) -> Array:
-    text = column.astype(str).where(column.notna())
-    levels = list(text.value_counts().index[:LEVELS])
-    parts = [(text == level).to_numpy(dtype=float, na_value=0.0) for level in levels[:inputs]]
-    if inputs > len(parts):
-        parts.append((text.notna() & ~text.isin(levels)).to_numpy(dtype=float))
+def _as_text(column: Any) -> Any:
+    return column.astype(str).where(column.notna())
+
+
+def _one_hot(column: Any, role: ColumnRole) -> Array:
+    text = _as_text(column)
+    parts = [(text == level).to_numpy(dtype=float, na_value=0.0) for level in role.levels]
+    if role.inputs > len(parts):
+        parts.append((text.notna() & ~text.isin(role.levels)).to_numpy(dtype=float))
     return np.column_stack(parts)
 
 

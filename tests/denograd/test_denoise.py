@@ -391,7 +391,7 @@ def test_what_is_missing_has_no_level_that_grows_with_it(monkeypatch):
     missing = rng.random(X.shape) < 0.2
     seen = []
     monkeypatch.setattr(
-        "denograd.one_call.refine", lambda *args, **rest: seen.append(refine(*args, **rest)) or seen[-1]
+        "denograd.fit.refine", lambda *args, **rest: seen.append(refine(*args, **rest)) or seen[-1]
     )
     share = np.full(X.shape, 0.02)
     share[:, 1] = 0.0

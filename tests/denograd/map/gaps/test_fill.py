@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from denograd.map.gaps import Filled, fill_gaps, interpolate
-from denograd.map.normal_fill import condition, fit_normal
-from denograd.map.var_smoother import fit_vector, fit_vectors, smooth
+from denograd.map.gaps.normal_fill import condition, fit_normal
+from denograd.map.gaps.var_smoother import fit_vector, fit_vectors, smooth
 
 
 def waves(n=600, noise=0.0, seed=0):
