@@ -87,6 +87,10 @@ class Component:
         """2 where its draws go by another name than its own, as they did at first."""
         return 1 if self.seeded_as == self.name else 2
 
+    def takes(self, parameter: str) -> bool:
+        """Whether its constructor names a parameter."""
+        return parameter in parameters_of(self.cls)
+
     @property
     def needs_backbone(self) -> bool:
         return bool(getattr(self.cls, "needs_backbone", False))
@@ -256,9 +260,12 @@ def _defaults(component: Component) -> dict[str, Any]:
         return {}
     parameters = inspect.signature(cls).parameters.values()
     simple = (bool, int, float, str, type(None), list)
-    from_task = ("random_state", "seed", "device", "threads", "n_features", "outputs", "window")
+    from_run = (
+        *("random_state", "seed", "device", "threads", "blind_spots"),
+        *("n_features", "outputs", "window"),
+    )
     return {
         p.name: p.default
         for p in parameters
-        if p.default is not p.empty and isinstance(p.default, simple) and p.name not in from_task
+        if p.default is not p.empty and isinstance(p.default, simple) and p.name not in from_run
     }

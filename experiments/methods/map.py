@@ -12,8 +12,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from baselines.base import Array, Denoised, NotApplicable, Problem, is_target, levels_of, stack, unstack
-from denograd import BlindSpot, DenoGrad, NoiseLevelMissing, refine
+from denograd import DenoGrad, NoiseLevelMissing, refine
 from denograd.map import LEAST_SHARE, Solver, one_step
+from experiments.methods.blind_spots import BlindSpots
 
 Refine = Literal["both", "features", "target"]
 Level = Literal["known", "auto", "common", "wavelet"]
@@ -99,9 +100,17 @@ class DenoGradMap(_Levelled):
     solver : {"auto", "lbfgs", "one_step"}
     max_epochs : int
         Iterations of L-BFGS.
+    blind_spots : BlindSpots or None
+        Where the forms of a run find the backbone that one of them has trained; None trains one.
+
+    Attributes
+    ----------
+    shared_s : float
+        Seconds that another form spent on this one's backbone: they are part of this one's cost.
     """
 
     revision = 2
+    seeded_as = "denograd_map"  # all forms train the same backbone
     features_only = True
     causal = False
     sequential = False
@@ -112,17 +121,22 @@ class DenoGradMap(_Levelled):
         refine: Refine = "both",
         solver: Solver = "auto",
         max_epochs: int = 40,
+        blind_spots: BlindSpots | None = None,
     ) -> None:
         super().__init__(sigma, refine)
         self.solver = solver
         self.max_epochs = max_epochs
+        self.blind_spots = blind_spots
+        self.shared_s = 0.0
 
     def fit(self, X: Array, y: Array | None = None, *, seed: int = 0, problem: Problem = Problem()) -> Self:  # noqa: B008
         """Train the blind-spot backbone on the rows of `X` (and of `y`)."""
         frame = stack(X, y)
         self._problem = problem
         self._fitted_rows = frame
-        self._blind = BlindSpot(problem.kind, verbose=True).fit(frame, seed=seed)
+        trained = (self.blind_spots or BlindSpots()).trained(problem.kind, frame, seed)
+        self._blind = trained.backbone
+        self.shared_s = trained.seconds if trained.again else 0.0
         return self
 
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:

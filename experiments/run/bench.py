@@ -26,6 +26,7 @@ from experiments.data import chosen, task
 from experiments.data.dataset import Dataset
 from experiments.data.recipes import DATASETS
 from experiments.data.task import Task, prepare
+from experiments.methods.blind_spots import BlindSpots
 from experiments.store.cell import Cell, Stage, Status, key_of, with_code
 from experiments.store.files import Store, StoreError
 
@@ -71,6 +72,12 @@ class Bench:
     @cached_property
     def regressors(self) -> list[Component]:
         return regressors_of(self.config)
+
+    @cached_property
+    def blind_spots(self) -> BlindSpots | None:
+        """What the denoisers share that train a blind-spot backbone; None where there is one: nothing is kept then."""
+        takers = [denoiser for denoiser, _ in self.pairs if denoiser.takes("blind_spots")]
+        return BlindSpots() if len(takers) > 1 else None
 
     @cached_property
     def pairs(self) -> list[tuple[Component, Component | None]]:

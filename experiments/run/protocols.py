@@ -124,7 +124,8 @@ class Refinement:
             denoiser = self.make()
             with measured() as usage:
                 denoiser.fit(X, y, seed=self.seed, problem=problem)
-        self.fit_s += self._seconds(usage)
+        # what another denoiser has spent on a part of this one counts as well: seconds depend on no order
+        self.fit_s += self._seconds(usage) + getattr(denoiser, "shared_s", 0.0)
         return denoiser
 
     def _denoise(

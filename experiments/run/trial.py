@@ -103,7 +103,8 @@ class Trial:
             "versions": versions_of(*self.component.packages, *(backbone.packages if backbone else ())),
         }
         spec = with_code(spec, {"metrics": metrics.REVISION}, {})
-        spec = with_code(spec, {"denoiser": self.component.revision}, {"denoiser": self.component.source})
+        revisions = {"denoiser": self.component.revision, "denoiser_seed": self.component.seed_revision}
+        spec = with_code(spec, revisions, {"denoiser": self.component.source})
         return with_backbone(spec, backbone) if backbone else spec
 
     @cached_property
@@ -168,7 +169,12 @@ class Trial:
 
     def _make(self) -> Denoiser:
         config = self.bench.config
-        made: Denoiser = self.component.make(seed=self._seed, device=config.device, threads=config.threads)
+        made: Denoiser = self.component.make(
+            seed=self._seed,
+            device=config.device,
+            threads=config.threads,
+            blind_spots=self.bench.blind_spots,
+        )
         return made
 
     def _skips(self, problem: Problem) -> str | None:
@@ -201,7 +207,7 @@ class Trial:
     @property
     def _seed(self) -> int:
         spec = self.spec
-        return seed_of("denoiser", spec["dataset"], spec["noise"], self.repetition, self.component.name)
+        return seed_of("denoiser", spec["dataset"], spec["noise"], self.repetition, self.component.seeded_as)
 
     @cached_property
     def _known(self) -> Problem:
