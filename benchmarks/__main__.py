@@ -47,6 +47,7 @@ BENCHMARKS = {
     "metrics": Benchmark("Seconds and memory of the metrics"),
     "report": Benchmark("From 100,000 made-up cells to the full report"),
     "campaign": Benchmark("Overhead of a campaign, and what a second worker gains", ("overhead",)),
+    "savings": Benchmark("What the harness saves without changing a result"),
     "time_to_quality": Benchmark("Seconds until the best recovery", needs_data=True),
 }
 """By the name of the script."""

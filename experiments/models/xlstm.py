@@ -62,7 +62,21 @@ class XLSTM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, W, C)`` to ``(B, outputs)``."""
-        return self.head(self.stack(self.embed(x))[:, -1])
+        return self.head(self.last_step(self.embed(x)))
+
+    def last_step(self, x: Tensor) -> Tensor:
+        """Give the last step of `stack`: ``(B, W, hidden)`` to ``(B, hidden)``.
+
+        A feed-forward layer mixes no steps: where it is the last branch, only the last step passes through it.
+        """
+        steps = x.shape[1]
+        for norm, branch in zip(self.norms, self.branches, strict=True):
+            if branch is self.branches[-1] and isinstance(branch, FeedForward):
+                x = x[:, -1:]
+                x = x + branch(norm(x), last_of=steps)
+            else:
+                x = x + branch(norm(x))
+        return self.norm(x[:, -1])
 
     def stack(self, x: Tensor) -> Tensor:
         """Run the blocks: ``(B, W, hidden)`` to the same shape."""
@@ -146,9 +160,16 @@ class FeedForward(nn.Module):
         self.down = _wang(nn.Linear(inner, width, bias=False), width, depth)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, last_of: int = 1) -> Tensor:
+        """Map ``(B, steps, width)`` to the same shape.
+
+        Where `x` is the last one of `last_of` steps, dropout draws for all of them: training sees the same draws.
+        """
         gate, value = self.up(x).chunk(2, dim=-1)
-        return self.dropout(self.down(F.gelu(gate) * value))
+        y = self.down(F.gelu(gate) * value)
+        if not self.training or last_of == 1:
+            return self.dropout(y)
+        return y * self.dropout(torch.ones_like(y).expand(-1, last_of, -1).contiguous())[:, -1:]
 
 
 class CausalConv(nn.Module):

@@ -143,3 +143,24 @@ def test_agrees_with_the_authors_package(monkeypatch):
     ours.load_state_dict(state, strict=False)
     x = torch.randn(5, 24, 64, generator=generator(), **torch_double)
     torch.testing.assert_close(ours.stack(x), stack(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_the_last_step_alone_is_the_last_of_all_steps(blocks):
+    torch.manual_seed(0)
+    module = XLSTM(3, hidden=8, heads=2, blocks=blocks, dropout=0.3)
+    x = torch.randn(5, 6, 3)
+
+    def output_and_gradients(forward):
+        torch.manual_seed(1)
+        module.zero_grad()
+        output = forward(x)
+        output.square().mean().backward()
+        drawn = torch.rand(())  # the next draw of a training
+        return [output.detach(), drawn, *(p.grad.clone() for p in module.parameters())]
+
+    for training in (True, False):
+        module.train(training)
+        short = output_and_gradients(module)
+        whole = output_and_gradients(lambda x: module.head(module.stack(module.embed(x))[:, -1]))
+        torch.testing.assert_close(short, whole, rtol=1e-5, atol=1e-7)
