@@ -9,6 +9,10 @@ lumps of equal width. The width is the level (`own_levels`).
 *Agreement.* If the noise is the same share of every column's spread, the residual of the best predicted columns is all
 noise, of the value and of what it was predicted from: ``floor^2 = sigma^2 (1 + |df/dx|^2)``. Errors of the model would
 have to be alike in three columns to look the same (`common_level`).
+
+Both tell as well when a *given* level is too high: values with structure that noise of this level would have washed
+out (`possible_level`), and a residual too small for the noise that the prediction's inputs bring in
+(`noise_through`).
 """
 
 from __future__ import annotations
@@ -29,6 +33,15 @@ LADDER = 0.008 * 1.12 ** np.arange(44)
 
 NEXT = 3
 """Rungs from a level to 1.4 times that level."""
+
+LOWER = 1.12 ** -np.arange(16.0)
+"""What is tried of a given level that the values speak against: down to a fifth."""
+
+ENOUGH = 20_000
+"""So many values of a column are enough to judge a given level."""
+
+NUDGE = 0.02
+"""Size of the nudges that show how a prediction answers to its inputs, in their noise levels."""
 
 EVIDENCE = 35.0
 """Log-likelihood by which a level must be better than 1.4 times that level, from 3,000 rows on."""
@@ -143,12 +156,45 @@ def common_level(blind: BlindSpot | None, spread: Array, own: OwnLevels) -> tupl
     floors = np.array(
         [_floor(blind.residual_[:, j].astype(float), blind.prediction_[:, j], blind.kind) for j in free]
     )
-    floors /= spread[free] * np.sqrt(1.0 + _sensitivity(blind)[free])
+    through = noise_through(blind, spread, probes=3)[free] / spread[free] ** 2
+    floors /= spread[free] * np.sqrt(1.0 + through)
     least = np.sort(floors)[:3]
     if least[2] > AGREE * least[0]:
         listed = ", ".join(f"{v:.3g}" for v in least)
         return np.nan, f"the three smallest bounds ({listed} of the spread) are more than 10 % apart"
     return float(least[0]), f"the three smallest bounds agree within {least[2] / least[0] - 1:.0%}"
+
+
+def possible_level(y: Array, level: float) -> float:
+    """Largest level, `level` at most, that a column's own values do not speak against.
+
+    Noise of a level washes out whatever is narrower. Where held-out values are much likelier under 1/1.4 of the level,
+    the noise is smaller (or not normal), and the level goes down until no lower one is much likelier.
+
+    Parameters
+    ----------
+    y : (n,) array
+    level : float
+        In the data's units.
+
+    Returns
+    -------
+    float
+    """
+    if level == 0 or len(y) < LUMPS * LUMP or len(np.unique(y)) < DISTINCT * len(y):
+        return level
+    if len(y) > ENOUGH:
+        y = np.random.default_rng(0).choice(y, ENOUGH, replace=False)
+    likelihood = [_marginal(y, level * rung)[0] for rung in (1.0, LOWER[NEXT])]
+    if likelihood[1] - likelihood[0] < _enough(len(y)):
+        return level
+    values = np.array([_marginal(y, level * rung)[0] for rung in LOWER])
+    return float(level * LOWER[int(np.argmax(values >= values.max() - _enough(len(y))))])
+
+
+def _enough(rows: int) -> float:
+    """Difference of log-likelihoods that counts as evidence."""
+    return float(EVIDENCE * min(rows / 3000, 1.0) ** 0.5)
 
 
 def _likeliest_level(y: Array) -> float:
@@ -158,8 +204,7 @@ def _likeliest_level(y: Array) -> float:
     if best == 0 or best + NEXT >= len(LADDER):
         return 0.0
     drop = fits[best][0] - fits[best + NEXT][0]
-    enough = EVIDENCE * min(len(y) / 3000, 1.0) ** 0.5
-    return float(LADDER[best]) if drop >= enough and fits[best][1] <= RESOLVED else 0.0
+    return float(LADDER[best]) if drop >= _enough(len(y)) and fits[best][1] <= RESOLVED else 0.0
 
 
 def _marginal(y: Array, level: float, iterations: int = 50) -> tuple[float, float]:
@@ -260,12 +305,26 @@ def _floor(residual: Array, prediction: Array, kind: str) -> float:
     return float(coarse[last])
 
 
-def _sensitivity(blind: BlindSpot, probes: int = 3, size: float = 0.02) -> Array:
-    """Mean squared gradient of every prediction in all its inputs, in standard deviations; shape (c,)."""
-    rng, X, spread = np.random.default_rng(0), blind.observed_, blind.scale_
+def noise_through(blind: BlindSpot, level: Array, probes: int) -> Array:
+    """Variance that noise in the inputs gives to every prediction, to first order.
+
+    Parameters
+    ----------
+    blind : BlindSpot
+        Fitted.
+    level : (c,) or (n, c) array
+        Noise of the inputs, in the data's units; n fitted rows.
+    probes : int
+        Random nudges of all inputs at once, whose effect is averaged (Hutchinson's estimate).
+
+    Returns
+    -------
+    variance : (c,) array
+    """
+    rng, X = np.random.default_rng(0), blind.observed_
     plain = blind.predict(X, fitted_rows=len(X))
     total: Array = np.zeros(X.shape[1])
     for _ in range(probes):
-        nudged = X + size * spread * rng.choice([-1.0, 1.0], X.shape)
-        total += (((blind.predict(nudged, fitted_rows=len(X)) - plain) / (size * spread)) ** 2).mean(0)
+        nudged = X + NUDGE * level * rng.choice([-1.0, 1.0], X.shape)
+        total += (((blind.predict(nudged, fitted_rows=len(X)) - plain) / NUDGE) ** 2).mean(0)
     return total / probes

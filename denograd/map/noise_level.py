@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from denograd.data.arrays import Array, Kind, is_column
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import LEAST_SHARE, NORMAL_MEDIAN
-from denograd.map.level import common_level, own_levels
+from denograd.map.level import common_level, noise_through, own_levels, possible_level
 
 DB4 = np.array(
     [
@@ -32,6 +32,12 @@ DB4 = np.array(
 
 TOO_HIGH = 3.0
 """A given level of so many bounds is in a wrong unit, which is warned of; less is only noted in the evidence."""
+
+ROWS_PROBED = 6000
+"""Shorter data are nudged up to three times."""
+
+BOUND_ERROR = 1.2
+"""Standard error of a bound, relative, times the root of the rows: that of a median absolute value."""
 
 LISTED = 10
 """So many columns' bounds an error lists."""
@@ -122,7 +128,10 @@ def noise_level(
     rms: Array | None = None,
     least_share: float = LEAST_SHARE,
 ) -> NoiseLevel:
-    """Check `sigma` or estimate it, spread it over the columns and cap it by what the backbone's residual allows.
+    """Check `sigma` or estimate it, spread it over the columns and cap it by what the data allow.
+
+    A given level is lowered where a column's own values speak against it; then any level whose noise, in the value and
+    in what it is predicted from, is more than the backbone's residual.
 
     Parameters
     ----------
@@ -179,12 +188,38 @@ def noise_level(
     else:
         level, evidence = _given(by_column(sigma, names), columns, rows, each), ["given"] * columns
     level[..., constant] = 0.0
-    capped = cap(level, bound if rms is None or level.ndim == 1 else rms, outputs, least_share)
+    possible = level
     if not isinstance(sigma, str):
         _warn_of_cap(level, bound, outputs, names)
-    for j in np.flatnonzero((capped < level).reshape(-1, columns).any(0)).tolist():
-        evidence[j] += f", {_size(level, j):.3g} capped to {_size(capped, j):.3g} by the residual"
+        possible = _possible(level, data)
+    capped = cap_by_residual(
+        possible, bound if rms is None or level.ndim == 1 else rms, outputs, least_share, blind
+    )
+    for j in range(columns):
+        reasons = [
+            reason
+            for before, after, reason in (
+                (level, possible, "the column's own values"),
+                (possible, capped, "the residual"),
+            )
+            if (after[..., j] < before[..., j]).any()
+        ]
+        if reasons:
+            change = f"{_size(level, j):.3g} capped to {_size(capped, j):.3g}"
+            evidence[j] += f", {change} by {' and '.join(reasons)}"
     return NoiseLevel(capped, tuple("constant" if c else e for c, e in zip(constant, evidence, strict=True)))
+
+
+def _possible(level: Array, data: Array) -> Array:
+    """Given levels, lowered where the column's own values speak against them; one level per column (or gaps of 0)."""
+    lowered = level.copy()
+    rows = np.broadcast_to(level[: len(data)] if level.ndim == 2 else level, data.shape)
+    noisy = (rows > 0) & np.isfinite(data)
+    for j in np.flatnonzero(noisy.any(0)).tolist():
+        own = rows[noisy[:, j], j]
+        if (own == own[0]).all():
+            lowered[..., j] *= possible_level(data[noisy[:, j], j], float(own[0])) / own[0]
+    return lowered
 
 
 def _warn_of_cap(level: Array, bound: Array, outputs: NDArray[np.int64], names: Sequence[Any]) -> None:
@@ -213,7 +248,44 @@ def _size(level: Array, j: int) -> float:
     return float(per_column(level)[j])
 
 
-def cap(level: Array, bound: Array, outputs: NDArray[np.int64], least_share: float) -> Array:
+def cap_by_residual(
+    level: Array, bound: Array, outputs: NDArray[np.int64], least_share: float, blind: BlindSpot | None
+) -> Array:
+    """Levels that the residual can hold.
+
+    A residual contains the noise of the value, and what the prediction makes of the noise of its inputs: its variance
+    is at least ``sigma^2 + variance through the inputs``. If all levels are too high by a factor, this finds the
+    factor; it leaves a level that is right.
+
+    Parameters
+    ----------
+    level : (c,) or (n, c) array
+        In the data's units; the first rows are the fitted ones.
+    bound : (k,) array
+        Of the noise level of every output, by its residual.
+    outputs : (k,) int array
+    least_share : float
+        Share of the residual's variance that is left to the backbone's own error.
+    blind : BlindSpot or None
+        Fitted; without it only the noise of the value itself counts.
+
+    Returns
+    -------
+    array
+        Of the shape of `level`.
+    """
+    capped = _cap(level, bound, outputs, least_share)
+    if blind is None:
+        return capped
+    rows = len(blind.observed_)
+    seen = capped[:rows] if level.ndim == 2 else capped
+    own = per_column(seen) ** 2
+    through = noise_through(blind, seen, probes=min(max(ROWS_PROBED // rows, 1), 3))
+    ratio = np.sqrt(np.divide(own, own + through, out=np.ones_like(own), where=own > 0))
+    return _cap(capped, ratio[outputs] * bound * (1 + BOUND_ERROR / rows**0.5), outputs, 0.0)
+
+
+def _cap(level: Array, bound: Array, outputs: NDArray[np.int64], least_share: float) -> Array:
     """Levels of the predicted columns, no larger than their bound and a share of its square allow."""
     capped = level.copy()
     most = np.sqrt(1 - least_share) * bound

@@ -23,7 +23,7 @@ from denograd.data.progress import Progress
 from denograd.data.threads import one_thread
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import LEAST_SHARE, error_scale, noise_bound
-from denograd.map.noise_level import NoiseLevel, by_column, cap, noise_level, per_column
+from denograd.map.noise_level import NoiseLevel, by_column, cap_by_residual, noise_level, per_column
 from denograd.map.objective import Question
 from denograd.map.posterior import FEWEST, Posterior
 from denograd.map.segments import check_matrix
@@ -228,15 +228,15 @@ def _refine_auto(
         residual[n:] = (blind.predict(X, fitted_rows=n) - X)[n:]
     prediction, fitted_prediction = X + residual, blind.observed_ + blind.residual_
 
-    def levels(sigma: Array, prediction: Array) -> Array:
-        if not relative.any():
-            return sigma
-        level = np.where(blind.constant_, 0.0, np.hypot(sigma, relative * prediction))
-        return cap(level, np.sqrt(blind.mse_), blind.outputs, 0.0)
-
-    level = levels(given.sigma, prediction)
-    per_value = given.sigma.ndim == 2 or relative.ndim == 2
-    fitted_level = level[:n] if per_value else levels(given.sigma, fitted_prediction)
+    level = given.sigma
+    fitted_level = level[:n] if level.ndim == 2 else level
+    if relative.any():
+        # fitted rows tell how large a level can be: a new row's does not depend on the rows beside it
+        own = relative[:n] if relative.ndim == 2 else relative
+        grown = np.where(blind.constant_, 0.0, np.hypot(fitted_level, own * fitted_prediction))
+        fitted_level = cap_by_residual(grown, np.sqrt(blind.mse_), blind.outputs, 0.0, blind)
+        factor = per_column(fitted_level) / np.maximum(per_column(grown), np.finfo(float).tiny)
+        level = factor * np.hypot(level, relative * prediction)
     with Progress(blind.columns_ + 1, "map", verbose) as progress:
         posterior = posterior_of(blind, fitted_level, progress)
         step = np.zeros(X.shape)

@@ -109,7 +109,7 @@ class DenoGradMap(_Levelled):
         Seconds that another form spent on this one's backbone: they are part of this one's cost.
     """
 
-    revision = 2
+    revision = 3
     seeded_as = "denograd_map"  # all forms train the same backbone
     features_only = True
     causal = False
@@ -193,7 +193,7 @@ class DenoGradMapBackbone(_Levelled):
         takes the backbone as it is.
     """
 
-    revision = 2
+    revision = 3
     needs_backbone = True
     backbone_outputs = "all"
     features_only = False

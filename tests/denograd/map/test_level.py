@@ -1,8 +1,10 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from denograd import BlindSpot
-from denograd.map.level import common_level, own_levels
+from denograd import BlindSpot, refine
+from denograd.map.error_scale import noise_bound
+from denograd.map.level import common_level, own_levels, possible_level
+from denograd.map.noise_level import noise_level
 
 
 def columns(n=1500, seed=0):
@@ -95,3 +97,50 @@ def test_refuses_where_columns_are_few():
     )
     assert np.isnan(share)
     assert "three" in evidence
+
+
+def test_values_speak_against_a_level_that_would_have_washed_them_out():
+    X, level = noisy(columns(), 0.1)
+    for j in range(4):
+        assert possible_level(X[:, j], level[j]) == level[j]  # a level that is right stays
+        assert possible_level(X[:, j], level[j] / 2) == level[j] / 2
+    for j in range(2):
+        assert_allclose(possible_level(X[:, j], 2.5 * level[j]), level[j], rtol=0.25)
+    smooth, high = X[:, 2], 2.5 * level[2]  # a smooth density could be as noisy as that
+    assert possible_level(smooth, high) == high
+
+
+def test_repeated_values_say_nothing_of_a_given_level():
+    X = np.round(columns(), 1)[:, 2]
+    assert possible_level(X, 3.0) == 3.0
+
+
+def test_a_residual_holds_the_noise_of_the_inputs_as_well():
+    clean_level = 0.2
+    X, level = waves(share=clean_level)
+    blind = BlindSpot("series", hidden=0).fit(X)
+    for factor in (1.5, 2.0):
+        told = noise_level(
+            factor * level,
+            X,
+            noise_bound(blind.residual_),
+            blind.outputs,
+            blind.constant_,
+            "series",
+            blind=blind,
+            least_share=0.0,
+        )
+        assert (told.sigma < 1.25 * level).all()
+        assert all("capped" in evidence for evidence in told.evidence)
+    right = refine(blind, X, level, fitted_rows=len(X))
+    assert_allclose(right.sigma, level, rtol=1e-6)
+    double = refine(blind, X, 2 * level, fitted_rows=len(X))
+    assert double.error.sum() < 1.6 * right.error.sum()
+
+
+def test_a_new_row_does_not_depend_on_those_beside_it_where_noise_grows_with_the_value():
+    X, _ = noisy(columns(400), 0.1)
+    blind = BlindSpot("tabular", hidden=0).fit(X)
+    new = np.vstack([X[:3] + 0.01, 50 * np.ones((1, 4))])
+    together = refine(blind, new, 0.0, sigma_relative=0.3).values[:3]
+    assert_allclose(together, refine(blind, new[:3], 0.0, sigma_relative=0.3).values, atol=1e-5)
