@@ -13,7 +13,7 @@ from denograd.data.arrays import Array
 from denograd.data.checks import check_count, check_nonnegative, check_positive
 from denograd.models.folds import fold_of
 from denograd.regressor_base import RegressorBase
-from denograd.target_choice import Choice, Folds, Learner, choose, default_teacher, read_versions
+from denograd.target_choice import Choice, Folds, Learner, choose, default_teacher, jittered, read_versions
 
 Mix = Literal["auto", "labels", "predictions"]
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -33,10 +33,10 @@ class ChosenTarget(RegressorBase):
     held-out *observed* targets. If no gain is left, nothing is changed. The labels for a fold come from
     teachers that saw neither the fold they label nor the held-out one.
 
-    The error of a network depends on its seed, and that of boosted trees on the last digits of the target. So
-    the regressor learns the observed target twice per fold, the second time with another seed and the target moved by a
-    thousandth of its standard deviation. Gains are means over both, and their difference is a part of the standard
-    error: a gain must be larger than the regressor's own luck.
+    The error of boosted trees depends on the last digits of the target, and that of a network on its seed as well. All
+    versions are compared at the seed of the regressor. What is left of luck is measured: per fold, the observed
+    target is learnt twice, the second time moved by a thousandth of its standard deviation. Gains are means over both,
+    and their difference is a part of the standard error: a gain must be larger than the regressor's own luck.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class ChosenTarget(RegressorBase):
     report_ : list of dict
         Per version and for the chosen mixture: ``target``, ``weight``, ``error`` (held-out mean squared error on
         observed targets), ``gain``, ``standard_error``, ``luck`` (the part of the standard error that comes from
-        seeds and not from rows) and ``worst_fold`` (the smallest gain of a fold; all four as shares of the error
+        fits and not from rows) and ``worst_fold`` (the smallest gain of a fold; all four as shares of the error
         with the observed target), and ``verdict``, in words.
     y_ : (n,) array
         The mixed labels.
@@ -184,8 +184,8 @@ class ChosenTarget(RegressorBase):
         ) as bar:
             versions_for = self._versions_for_judges(teacher, X, known, folds, bar)
             held_out = self._held_out(student, versions_for, folds, bar)
-            other, moved = student.with_other_luck(known[0], seed)
-            again = self._held_out(other, [[moved]] * folds.count, folds, bar)[0]
+            moved = [jittered(known[0], seed)]
+            again = self._held_out(student, [moved] * folds.count, folds, bar)[0]
             choice = choose(
                 held_out,
                 known[0],
