@@ -49,7 +49,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 report: $(STAMP)
-	$(BIN)/python -m experiments.report campaign=$(CAMPAIGN) $(if $(filter uncapped,$(CAMPAIGN)),readme=true)
+	$(BIN)/python -m experiments.report campaign=$(CAMPAIGN) $(if $(filter uncapped deployable,$(CAMPAIGN)),readme=true)
 
 # The site mirrors the checkout, so that every link in it holds there too.
 PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE docs examples benchmarks datasets/README.md \

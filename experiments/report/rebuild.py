@@ -61,7 +61,7 @@ def rebuild(
         html, text = folder / "report.html", folder / "report.md"
         write_atomically(html, page(title, sections, album.folder).encode())
         write_atomically(text, markdown(title, sections).encode())
-    more = [rewrite(everything)] if readme else []
+    more = [rewrite(folder.name, everything)] if readme else []
     return [html, text, *more, parquet, folder / "tables", *([album.folder] if figures else [])]
 
 
@@ -92,23 +92,23 @@ class NoMarkers(HarnessError):
     """The README lacks the markers that say where a campaign's results stand."""
 
 
-def rewrite(everything: Results, path: Path = README) -> Path:
-    """Put the campaign's overview and findings between the markers of the README.
+def rewrite(campaign: str, everything: Results, path: Path = README) -> Path:
+    """Put a campaign's overview and findings between its markers in the README.
 
     Raises
     ------
     NoMarkers
         If they are not there.
     """
-    write_atomically(path, rewritten(path.read_text(encoding="utf-8"), everything, path).encode())
+    write_atomically(path, rewritten(path.read_text(encoding="utf-8"), campaign, everything, path).encode())
     return path
 
 
-def rewritten(text: str, everything: Results, path: Path = README) -> str:
-    """The text with what stands between its markers made anew."""
+def rewritten(text: str, campaign: str, everything: Results, path: Path = README) -> str:
+    """The text with what stands between the campaign's markers made anew."""
     blocks = {
-        "overview": table_markdown(overview(everything)).strip(),
-        "findings": "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
+        f"overview of {campaign}": table_markdown(overview(everything)).strip(),
+        f"findings of {campaign}": "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
     }
     for name, block in blocks.items():
         start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
