@@ -152,12 +152,8 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Tune, evaluate, print the table and write it."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
     interrupted = "Interrupted. Nothing was written."
-    return command.run(lambda: _main(command.parse(arguments, Options)), interrupted=interrupted)
+    return command.start(argv, _main, lambda: command.described(HELP, Options), interrupted=interrupted)
 
 
 def load_tuned(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
@@ -207,7 +203,8 @@ def _title(kind: str, share: float) -> str:
     return f"{kind} {share:.0%}"
 
 
-def _main(options: Options) -> None:
+def _main(arguments: Sequence[str]) -> None:
+    options = command.parse(arguments, Options)
     if options.jobs > (cores := int(machine()["cores"])):
         raise SettingInvalid(
             f"jobs={options.jobs} is more than the {cores} cores of this machine: use at most {cores}"

@@ -52,15 +52,12 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fetch or verify what the command line names; return the exit code."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
     interrupted = "Interrupted. Files that are complete stay; the same command goes on from there."
-    return command.run(lambda: _main(command.parse(arguments, Options)), interrupted=interrupted)
+    return command.start(argv, _main, lambda: command.described(HELP, Options), interrupted=interrupted)
 
 
-def _main(options: Options) -> int:
+def _main(arguments: Sequence[str]) -> int:
+    options = command.parse(arguments, Options)
     if not options.names:
         raise WrongCall("which datasets? Name some, or 'all': see 'python -m experiments.list dataset'")
     wanted = sources_of(options.names)

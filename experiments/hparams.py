@@ -79,12 +79,8 @@ class StudyBusy(HarnessError):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a study; 0 if every trial has a value, 1 if one failed, 2 for a wrong call, 130 after Ctrl-C."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP))
-        return command.DONE
     interrupted = "Interrupted. Finished trials are stored; the same command goes on from there."
-    return command.run(lambda: _main(arguments), interrupted=interrupted)
+    return command.start(argv, _main, lambda: command.described(HELP), interrupted=interrupted)
 
 
 def _main(arguments: Sequence[str]) -> int:

@@ -35,14 +35,11 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the leaderboard that the command line names; the exit codes are those of `command.run`."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
-    return command.run(lambda: _main(command.parse(arguments, Options)))
+    return command.start(argv, _main, lambda: command.described(HELP, Options))
 
 
-def _main(options: Options) -> None:
+def _main(arguments: Sequence[str]) -> None:
+    options = command.parse(arguments, Options)
     names = [name.strip() for name in options.campaign.strip("[]").split(",") if name.strip()]
     for name in names:
         plain_name("campaign", name)

@@ -58,11 +58,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the groups that are named, all of them by default; or what would be made of a table."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
-    return command.run(lambda: _main(arguments))
+    return command.start(argv, _main, lambda: command.described(HELP, Options))
 
 
 def _main(arguments: Sequence[str]) -> None:

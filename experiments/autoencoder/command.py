@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from experiments.autoencoder.recipe import Options
@@ -26,11 +25,7 @@ Results: figures, and with sweep=true a table, in the folder `out`.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, print every tenth loss and the test error, draw."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
-    return command.run(lambda: _main(arguments))
+    return command.start(argv, _main, lambda: command.described(HELP, Options))
 
 
 def _main(arguments: Sequence[str]) -> None:

@@ -32,6 +32,40 @@ CODES = "Exit codes: 0 done, 1 something failed, 2 the call is wrong, 130 Ctrl-C
 STORED = "Interrupted. Finished cells are stored; the same command goes on from there."
 
 
+def start(
+    argv: Sequence[str] | None,
+    work: Callable[[list[str]], int | None],
+    usage: Callable[[], str],
+    *,
+    interrupted: str = "Interrupted.",
+    alone: bool = True,
+) -> int:
+    """What the `main` of a command does: show the help if that is asked for, or do the work (see `run`).
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        None takes those of the process.
+    work : callable
+        Takes the words; returns the exit code, None for `DONE`.
+    usage : callable
+        Returns what ``--help`` prints.
+    interrupted : str
+        What to say after Ctrl-C.
+    alone : bool
+        Whether the command has something to do without a word; if not, it shows its help.
+
+    Returns
+    -------
+    code : int
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if asks_for_help(arguments) or not (arguments or alone):
+        print(usage())
+        return DONE
+    return run(lambda: work(arguments), interrupted=interrupted)
+
+
 def run(work: Callable[[], int | None], *, interrupted: str = "Interrupted.") -> int:
     """Do a command's work and say how it ended.
 

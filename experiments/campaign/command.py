@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -42,11 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     code : int
         0 if every cell is there, 1 if something failed, 2 for a wrong call, 130 after Ctrl-C.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or command.asks_for_help(arguments):
-        print(command.described(HELP.replace("{campaigns}", _descriptions())))
-        return command.DONE
-    return command.run(lambda: _main(arguments), interrupted=command.STORED)
+    return command.start(argv, _main, _usage, interrupted=command.STORED, alone=False)
+
+
+def _usage() -> str:
+    return command.described(HELP.replace("{campaigns}", _descriptions()))
 
 
 def _main(arguments: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from experiments.base import command
@@ -39,11 +38,9 @@ results_dir/leaderboard.html.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare what the command line names; the exit codes are those of `command.run`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or command.asks_for_help(arguments):
-        print(command.described(HELP))
-        return command.DONE
-    return command.run(lambda: _main(arguments), interrupted=command.STORED)
+    return command.start(
+        argv, _main, lambda: command.described(HELP), interrupted=command.STORED, alone=False
+    )
 
 
 def _main(arguments: Sequence[str]) -> None:

@@ -47,14 +47,12 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the report that the command line names; the exit codes are those of `command.run`."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if command.asks_for_help(arguments):
-        print(command.described(HELP, Options))
-        return command.DONE
-    return command.run(lambda: _main(parse(arguments)))
+    return command.start(argv, _main, lambda: command.described(HELP, Options))
 
 
-def _main(options: Options) -> None:
+def _main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+
     def say(text: str) -> None:
         print(screen.fitted(text, sys.stderr), file=sys.stderr, flush=True)
 
