@@ -137,8 +137,9 @@ class AgraRegressor(RegressorMixin, BaseEstimator):
                 own = sample_gradients(losses, layers, calls)
                 towards = torch.cat([part.flatten() for part in direction])
                 kept = nn.functional.cosine_similarity(own, towards[None], dim=1) > self.threshold
-                dropped += len(rows) - int(kept.sum())
-                if kept.any():
+                n_kept = int(kept.sum())  # the host waits: whether there is a step depends on it
+                dropped += len(rows) - n_kept
+                if n_kept:
                     optimizer.zero_grad()
                     losses[kept].mean().backward()
                     if getattr(net, "recurrent", False):

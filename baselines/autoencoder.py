@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from baselines.base import Array, Problem, Settings
 from baselines.frame import FrameDenoiser
 from baselines.training import seeded
+from denograd.models import choose_device
 
 
 class Autoencoder(nn.Module):
@@ -134,6 +135,8 @@ class TutorialAutoencoder(FrameDenoiser):
     loss : {"mse", "l1", "huber"}
     epochs : int
     lr : float
+    device : str
+        Where the network is trained and used; "auto" takes CUDA where there is one.
 
     References
     ----------
@@ -149,6 +152,7 @@ class TutorialAutoencoder(FrameDenoiser):
         loss: str = "mse",
         epochs: int = 50,
         lr: float = 1e-3,
+        device: str = "auto",
     ) -> None:
         super().__init__(settings)
         for name, value, known in (("corruption", corruption, CORRUPTIONS), ("loss", loss, LOSSES)):
@@ -157,7 +161,7 @@ class TutorialAutoencoder(FrameDenoiser):
                     f"TutorialAutoencoder: {name} must be one of {', '.join(known)}, got {value!r}"
                 )
         self.hidden, self.corruption, self.level = hidden, corruption, level
-        self.loss, self.epochs, self.lr = loss, epochs, lr
+        self.loss, self.epochs, self.lr, self.device = loss, epochs, lr, device
 
     def _scaled(self, frame: Array) -> Tensor:
         unit = (frame - self._low) / np.where(self._span > 0, self._span, 1)
@@ -167,8 +171,10 @@ class TutorialAutoencoder(FrameDenoiser):
         self._low, self._span = frame.min(axis=0), np.ptp(frame, axis=0)
         rows = self._scaled(frame)
         corrupted = CORRUPTIONS[self.corruption](rows, self.level, torch.Generator().manual_seed(seed))
+        self._place = choose_device(None if self.device == "auto" else self.device)
         with seeded(seed):
-            self._net = Autoencoder(frame.shape[1], self.hidden)
+            self._net = Autoencoder(frame.shape[1], self.hidden).to(self._place)
+        corrupted, rows = corrupted.to(self._place), rows.to(self._place)
         losses = train_full_batch(
             self._net, corrupted, rows, epochs=self.epochs, lr=self.lr, loss=LOSSES[self.loss]
         )
@@ -176,5 +182,5 @@ class TutorialAutoencoder(FrameDenoiser):
 
     def _refine(self, frame: Array, causal: bool) -> tuple[Array, dict[str, Any]]:
         with torch.inference_mode():
-            refined = self._net(self._scaled(frame)).numpy().astype(float)
+            refined = self._net(self._scaled(frame).to(self._place)).cpu().numpy().astype(float)
         return refined * self._span + self._low, dict(self._training)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from baselines.base import Array, Problem, Settings, levels_of
 from baselines.frame import FrameDenoiser
 from baselines.training import seeded, train_reconstruction
+from denograd.models import choose_device
 
 USUAL = 10.0
 """Columns with a mean below this, and a deviation between this and its inverse, are learned as they come."""
@@ -37,6 +38,8 @@ class RowNet(FrameDenoiser):
         Of Adam.
     masking : float
         Share of the entries that the corruption of the `sound` settings replaces by the column mean.
+    device : str
+        Where the network is trained and used; "auto" takes CUDA where there is one.
     """
 
     revision: ClassVar[Mapping[str, int]] = {
@@ -51,6 +54,7 @@ class RowNet(FrameDenoiser):
         batch_size: int = 64,
         lr: float = 1e-3,
         masking: float = 0.0,
+        device: str = "auto",
     ) -> None:
         super().__init__(settings)
         if min(epochs, patience, batch_size) < 1:
@@ -60,6 +64,7 @@ class RowNet(FrameDenoiser):
             )
         self.epochs, self.patience, self.batch_size, self.lr = epochs, patience, batch_size, lr
         self.masking = masking
+        self.device = device
 
     def _network(self, width: int) -> nn.Module:
         raise NotImplementedError
@@ -68,12 +73,14 @@ class RowNet(FrameDenoiser):
         if self.sound and problem.train_rows is not None:
             frame = frame[problem.train_rows]
         self._center, self._unit = _unusual(frame)
-        rows = torch.as_tensor((frame - self._center) / self._unit, dtype=torch.float32)
+        device = choose_device(None if self.device == "auto" else self.device)
+        rows = torch.as_tensor((frame - self._center) / self._unit, dtype=torch.float32).to(device)
         level = levels_of(problem, frame.shape[1], self._has_target)
         self._clean = self.sound & (level == 0) & (level > 0).any()
         spread, mean = rows.std(dim=0, correction=0), rows.mean(dim=0)
-        strength = torch.as_tensor(level if (level > 0).any() else np.full(len(level), 0.1)).float() * spread
-        noisy = torch.as_tensor(~self._clean)
+        assumed = level if (level > 0).any() else np.full(len(level), 0.1)
+        strength = torch.as_tensor(assumed).float().to(device) * spread
+        noisy = torch.as_tensor(~self._clean).to(device)
 
         def corrupt(clean: Tensor) -> Tensor:
             if not self.sound:
@@ -81,8 +88,8 @@ class RowNet(FrameDenoiser):
             masked = (torch.rand_like(clean) < self.masking) & noisy
             return torch.where(masked, mean, clean + strength * torch.randn_like(clean))
 
-        with seeded(seed):
-            self._net = self._network(frame.shape[1])
+        with seeded(seed, device):
+            self._net = self._network(frame.shape[1]).to(device)
             self._training = train_reconstruction(
                 self._net,
                 rows,
@@ -95,8 +102,9 @@ class RowNet(FrameDenoiser):
 
     def _refine(self, frame: Array, causal: bool) -> tuple[Array, dict[str, Any]]:
         rows = torch.as_tensor((frame - self._center) / self._unit, dtype=torch.float32)
+        device = next(self._net.parameters()).device
         with torch.inference_mode():
-            found = torch.cat([self._net(batch) for batch in rows.split(65_536)])
+            found = torch.cat([self._net(batch.to(device)) for batch in rows.split(65_536)]).cpu()
         refined = found.numpy().astype(float) * self._unit + self._center
         # columns that are known to be clean are inputs alone
         return np.where(self._clean, frame, refined), dict(self._training)
@@ -133,8 +141,9 @@ class DAE(RowNet):
         batch_size: int = 64,
         lr: float = 1e-3,
         masking: float = 0.1,
+        device: str = "auto",
     ) -> None:
-        super().__init__(settings, epochs, patience, batch_size, lr, masking)
+        super().__init__(settings, epochs, patience, batch_size, lr, masking, device)
         self.hidden, self.latent = tuple(hidden), latent
 
     def _network(self, width: int) -> nn.Module:

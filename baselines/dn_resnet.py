@@ -30,8 +30,9 @@ class DnResNet(RowNet):
         batch_size: int = 64,
         lr: float = 1e-3,
         masking: float = 0.0,
+        device: str = "auto",
     ) -> None:
-        super().__init__(settings, epochs, patience, batch_size, lr, masking)
+        super().__init__(settings, epochs, patience, batch_size, lr, masking, device)
         self.hidden = hidden
 
     def _network(self, width: int) -> nn.Module:

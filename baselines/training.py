@@ -55,7 +55,7 @@ def train_reconstruction(
     info : dict
         ``epochs`` run and the best ``valid_loss``.
     """
-    order = torch.randperm(len(rows))
+    order = torch.randperm(len(rows)).to(rows.device)
     n_valid = int(valid_share * len(rows))
     valid, train = rows[order[:n_valid]], rows[order[n_valid:]]
     if not n_valid:
@@ -63,7 +63,7 @@ def train_reconstruction(
     corrupted_valid = corrupt(valid)
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        shuffled = train[torch.randperm(len(train))]
+        shuffled = train[torch.randperm(len(train)).to(train.device)]
         return zip(shuffled.split(batch_size), corrupt(shuffled).split(batch_size), strict=True)
 
     trained = train_best(

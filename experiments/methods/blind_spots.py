@@ -31,7 +31,7 @@ class BlindSpots:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[BlindSpot, float]] = {}
 
-    def trained(self, kind: Kind, rows: Array, seed: int) -> Trained:
+    def trained(self, kind: Kind, rows: Array, seed: int, device: str = "cpu") -> Trained:
         """The backbone of these rows and this seed, trained unless it was before.
 
         Parameters
@@ -39,13 +39,15 @@ class BlindSpots:
         kind : {"tabular", "series"}
         rows : (n, c) array
         seed : int
+        device : str
+            Where it is trained and used.
         """
         content = hashlib.sha256(rows.tobytes()).hexdigest()
-        key = f"{kind} {seed} {rows.shape} {rows.dtype} {content}"
+        key = f"{kind} {seed} {device} {rows.shape} {rows.dtype} {content}"
         again = key in self._kept
         if not again:
             started = time.perf_counter()
-            backbone = BlindSpot(kind, verbose=True).fit(rows, seed=seed)
+            backbone = BlindSpot(kind, verbose=True, device=device).fit(rows, seed=seed)
             self._kept[key] = backbone, time.perf_counter() - started
             while len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]

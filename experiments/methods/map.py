@@ -100,6 +100,8 @@ class DenoGradMap(_Levelled):
     solver : {"auto", "lbfgs", "one_step"}
     max_epochs : int
         Iterations of L-BFGS.
+    device : {"cpu", "cuda"}
+        Where the backbone is trained and the rule is run.
     blind_spots : BlindSpots or None
         Where the forms of a run find the backbone that one of them has trained; None trains one.
 
@@ -121,11 +123,13 @@ class DenoGradMap(_Levelled):
         refine: Refine = "both",
         solver: Solver = "auto",
         max_epochs: int = 40,
+        device: str = "cpu",
         blind_spots: BlindSpots | None = None,
     ) -> None:
         super().__init__(sigma, refine)
         self.solver = solver
         self.max_epochs = max_epochs
+        self.device = device
         self.blind_spots = blind_spots
         self.shared_s = 0.0
 
@@ -134,7 +138,7 @@ class DenoGradMap(_Levelled):
         frame = stack(X, y)
         self._problem = problem
         self._fitted_rows = frame
-        trained = (self.blind_spots or BlindSpots()).trained(problem.kind, frame, seed)
+        trained = (self.blind_spots or BlindSpots()).trained(problem.kind, frame, seed, self.device)
         self._blind = trained.backbone
         self.shared_s = trained.seconds if trained.again else 0.0
         return self
@@ -191,6 +195,8 @@ class DenoGradMapBackbone(_Levelled):
     folds : int or None
         Number of retrained, cross-fitted copies of the backbone, each to refine the part that it has not seen; None
         takes the backbone as it is.
+    device : {"cpu", "cuda"}
+        Where the rule is run.
     """
 
     revision = 3
@@ -207,8 +213,10 @@ class DenoGradMapBackbone(_Levelled):
         solver: Solver = "auto",
         max_epochs: int = 40,
         folds: int | None = None,
+        device: str = "cpu",
     ) -> None:
         super().__init__(sigma, refine)
+        self.device = device
         self.options: dict[str, Any] = {
             "solver": solver,
             "max_epochs": max_epochs if solver != "one_step" else None,
@@ -227,7 +235,7 @@ class DenoGradMapBackbone(_Levelled):
         """Refine the rows of `X` and the target, which in a series is channel 0."""
         if causal:
             raise ValueError("the rule 'map' looks both ways: it has no causal pass")
-        method = DenoGrad(self._backbone.module, torch.nn.MSELoss())
+        method = DenoGrad(self._backbone.module, torch.nn.MSELoss(), device=self.device)
         if self._problem.kind == "series":
             frame = stack(X, y)
             method.fit(

@@ -26,6 +26,8 @@ class DenoGradRule:
         ``features`` holds the target during the run; ``target`` keeps only the target of the joint run.
     nrr, nr_threshold, max_epochs, batch_size, lam, lr, eta_x, eta_y, tol
         Parameters of the rule, see `denograd.DenoGrad.transform`; None leaves the rule's own default.
+    device : {"cpu", "cuda"}
+        Where the rule is run.
     """
 
     needs_backbone = True
@@ -47,10 +49,12 @@ class DenoGradRule:
         eta_x: float | None = None,
         eta_y: float | None = None,
         tol: float | None = None,
+        device: str = "cpu",
     ) -> None:
         if refine not in get_args(Refine):
             raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
         self.rule = rule
+        self.device = device
         self.refine = refine
         options: dict[str, Any] = {
             "nrr": nrr,
@@ -89,7 +93,8 @@ class DenoGradRule:
         series = self._problem.kind == "series"
         target = X[:, 0].copy() if y is None else y
         windows: dict[str, Any] = {"is_ts": True, "window_size": self._problem.window} if series else {}
-        method = DenoGrad(self._backbone.module, torch.nn.MSELoss()).fit(X, target, **windows)
+        method = DenoGrad(self._backbone.module, torch.nn.MSELoss(), device=self.device)
+        method.fit(X, target, **windows)
         refined_X, refined_y, _, _ = method.transform(
             rule=self.rule,
             denoise_y=self.refine != "features",

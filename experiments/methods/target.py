@@ -23,6 +23,8 @@ class DenoGradTarget:
         Steps on both sides that the prediction sees.
     hidden : int
         Units of the blind-spot backbone's networks; 0 leaves its ridge alone.
+    device : {"cpu", "cuda"}
+        Where the backbone is trained and used.
     """
 
     features_only = False
@@ -30,9 +32,10 @@ class DenoGradTarget:
     sequential = True
     revision = 1
 
-    def __init__(self, context: int = 8, hidden: int = 32) -> None:
+    def __init__(self, context: int = 8, hidden: int = 32, device: str = "cpu") -> None:
         self.context = context
         self.hidden = hidden
+        self.device = device
 
     def skip(self, problem: Problem) -> str | None:
         """A table's target has no neighbours in time."""
@@ -47,9 +50,10 @@ class DenoGradTarget:
         if reason := self.skip(problem):
             raise ValueError(reason)
         self._fitted_rows = stack(X, y)
-        self._blind = BlindSpot("series", context=self.context, hidden=self.hidden, verbose=True).fit(
-            self._fitted_rows, seed=seed
+        backbone = BlindSpot(
+            "series", context=self.context, hidden=self.hidden, verbose=True, device=self.device
         )
+        self._blind = backbone.fit(self._fitted_rows, seed=seed)
         return self
 
     def denoise(self, X: Array, y: Array | None = None, *, causal: bool = False) -> Denoised:

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from xgboost import XGBRegressor
 
 from denograd import ChosenTarget, smooth_target
+from experiments.base.resources import torch_device
 from experiments.models.estimators import DNN, DLinearRegressor
 
 CONTEXT = 8
@@ -95,7 +96,8 @@ class ChosenRegressor(RegressorMixin, BaseEstimator):
         self.smoothed_ = None
         if series:
             later = None if validation is None else np.asarray(validation[0])
-            self.smoothed_ = smoothed_windows_target(X, y, later, seed=self.random_state)
+            place = torch_device(self.device)
+            self.smoothed_ = smoothed_windows_target(X, y, later, seed=self.random_state, device=place)
         inner = self.plain()
         extra = {}
         if validation is not None and getattr(inner, "uses_validation", False):
@@ -180,6 +182,7 @@ def smoothed_windows_target(
     later: NDArray[np.floating[Any]] | None = None,
     *,
     seed: int,
+    device: str = "cpu",
 ) -> NDArray[np.floating[Any]]:
     """Smooth the target of consecutive windows, whose steps are the series.
 
@@ -194,6 +197,8 @@ def smoothed_windows_target(
         The windows that follow: their steps are the future of the last targets, nothing is learnt from them.
         Without them the last target, whose other channels no window shows, stays as it is.
     seed : int
+    device : str
+        Where the blind-spot backbone is trained.
 
     Returns
     -------
@@ -213,5 +218,5 @@ def smoothed_windows_target(
         steps = np.concatenate([steps, later[:, -1]])
         end += 1
     steps[window:end, 0] = y[: end - window]
-    found = smooth_target(steps, 0, valid_from=end, seed=seed).values[window:end]
+    found = smooth_target(steps, 0, valid_from=end, seed=seed, device=device).values[window:end]
     return np.concatenate([found, y[len(found) :]])

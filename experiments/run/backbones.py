@@ -40,10 +40,13 @@ class Trained:
     network : Network
     valid : callable
         Gives inputs and goals, (n, k), of the noisy validation part.
+    device : {"auto", "cpu", "cuda"}
+        Where it predicts; between calls it lies on the CPU.
     """
 
     network: Network
     valid: Callable[[], tuple[np.ndarray, np.ndarray]]
+    device: str = "cpu"
 
     @property
     def module(self) -> Any:
@@ -55,7 +58,7 @@ class Trained:
         return ((self.predict(inputs) - goal.reshape(len(goal), -1)) ** 2).mean(axis=0)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        return predict(self.network.module, as_tensor(inputs)).numpy()
+        return predict(self.network.module, as_tensor(inputs), device=self.device).numpy()
 
 
 def with_backbone(spec: dict[str, Any], component: Component) -> dict[str, Any]:
@@ -99,7 +102,8 @@ class BackboneProvider:
             outputs = "target"  # the other columns are its inputs
         if outputs not in self._trained:
             network = self._load_or_train(outputs)
-            self._trained[outputs] = Trained(network, partial(self._samples, self._task.split.valid, outputs))
+            valid = partial(self._samples, self._task.split.valid, outputs)
+            self._trained[outputs] = Trained(network, valid, self._device)
         return self._trained[outputs]
 
     @property
