@@ -57,7 +57,8 @@ what comes out
 how
   seed=0   rows=100000      rows that are worked on at once; of a longer table so many, drawn at random, are fitted
 
-exit codes: 0 done, 1 something failed, 2 wrong call, 130 interrupted (nothing is left behind)
+exit codes: 0 done, 1 something failed, 2 wrong call, 130 interrupted (nothing is left behind); a file that
+is not there is a wrong call
 """
 
 
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_CALL
     except TableError as error:
         _say(f"denograd: {error}")
-        return WRONG_CALL if error.problem == "option" else FAILED
+        return WRONG_CALL if error.problem in ("option", "missing", "directory") else FAILED
     except (ValueError, TypeError, ArithmeticError, MemoryError, OSError, PieceFailed) as error:
         _say(f"denograd: {error}")
         return FAILED

@@ -87,6 +87,8 @@ class BlindSpot:
         Columns constant in the fitted rows: predicted by that constant, never moved by the rule `map`.
     fold_ : (n,) int array
         Fold of every fitted row.
+    filled_ : float
+        Share of the fitted values of a series that are fillings of gaps; whoever filled them sets it.
 
     Examples
     --------
@@ -159,7 +161,7 @@ class BlindSpot:
             raise ValueError(f"{n} rows are too few for {self.folds} folds: give at least {needed}")
         if self.kind == "tabular" and c < 2:
             raise ValueError("a table of one column has no other column to predict it from; is it a series?")
-        self.observed_, self.seed_ = X, seed
+        self.observed_, self.seed_, self.filled_ = X, seed, 0.0
         self.kept_: dict[bytes, Any] = {}
         rng = np.random.default_rng(seed)
         self.columns_ = c

@@ -22,6 +22,10 @@ from denograd.map.candidates.row_net import RowNet
 from denograd.map.candidates.subspace import WINDOW, Subspace
 from denograd.map.candidates.support import fit_support
 
+MOST_FILLED = 0.25
+"""Of a series with a larger share of filled values the subspace is left out: its windows hold what was filled from
+the very value that they answer, so Stein's estimate takes its own noise for signal."""
+
 FEWEST = 40
 """A column with fewer values that have noise is held: too few to learn from."""
 
@@ -41,7 +45,9 @@ class Posterior:
     step_ : (n, c) array
         Displacement of the fitted rows, in the data's units.
     error_ : (c,) array
-        Stein's estimate of the remaining mean squared error.
+        Stein's estimate of the remaining mean squared error, or its standard error where that is larger.
+    unclear_ : (c,) bool array
+        Where it is: the remaining error cannot be told from 0.
     too_few_ : (c,) bool array
         Columns that are held since fewer than `FEWEST` of their values have noise.
     weights_ : (k, c) array
@@ -82,18 +88,24 @@ class Posterior:
             candidates.append((self._net.correction_, self._net.divergence_))
             self._size = np.sqrt((sigma**2).mean(0))
             self._subspace.fit(self._without_outliers(X), self._size, blind.fold_, blind.kind)
-            candidates.append((self._in_levels(self._subspace.step_, sigma), self._subspace.slope_))
+            if blind.filled_ <= MOST_FILLED:
+                candidates.append((self._in_levels(self._subspace.step_, sigma), self._subspace.slope_))
         # a held value has no step, whatever the candidates would do with it
         here = sigma > 0
         steps, slopes = (
             [np.where(here, part, 0.0) for part in parts] for parts in zip(*candidates, strict=True)
         )
-        self.weights_ = aggregate(steps, slopes)
-        step = sum(w * s for w, s in zip(self.weights_, steps, strict=True))
-        slope = sum(w * s for w, s in zip(self.weights_, slopes, strict=True))
+        weights = aggregate(steps, slopes)
+        step = sum(w * s for w, s in zip(weights, steps, strict=True))
+        slope = sum(w * s for w, s in zip(weights, slopes, strict=True))
+        self.weights_ = np.zeros((len(self.names_), X.shape[1]))
+        self.weights_[: len(weights)] = weights
         self.step_ = sigma * step
         price = FITTED * flattery(len(X)) * (self.weights_ != 0).any(0)
-        self.error_ = (given**2 * (1 + step**2 + 2 * slope) + price * sigma**2).mean(0).clip(min=0.0)
+        terms = given**2 * (1 + step**2 + 2 * slope) + price * sigma**2
+        estimate, doubt = terms.mean(0), terms.std(0) / len(X) ** 0.5
+        self.unclear_ = (estimate < doubt) & (self.weights_ != 0).any(0)
+        self.error_ = np.maximum(estimate, np.where(self.unclear_, doubt, 0.0))
         return self
 
     def step(self, X: Array, prediction: Array, sigma: Array, first: int = 0) -> Array:

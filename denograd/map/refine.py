@@ -11,7 +11,7 @@ variational assimilation (Tremolet, 2006). ``docs/map.md`` derives it and says w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -51,7 +51,8 @@ class Refined:
     score : (n,) array
         How far a row is from the backbone's prediction: root mean square over columns of residual / bound.
     error : (c,) array
-        Estimated remaining mean squared error (Stein's estimate; before, it was the mean of ``sigma**2``).
+        Estimated remaining mean squared error (Stein's estimate; before, it was the mean of ``sigma**2``). With
+        ``solver="auto"`` it is never below its own standard error, and the evidence says where that was so.
     iterations, evaluations : int
         Of the solver; an evaluation is one forward and one backward pass over all rows.
     objective : tuple of float
@@ -253,10 +254,7 @@ def _refine_auto(
     return Refined(
         values=X + step,
         sigma=level,
-        evidence=tuple(
-            f"{evidence}, held: fewer than {FEWEST} values to learn from" if few else evidence
-            for evidence, few in zip(given.evidence, posterior.too_few_, strict=True)
-        ),
+        evidence=tuple(_grounds(given.evidence, posterior)),
         bound=bound,
         residual=residual,
         scale=scale,
@@ -268,6 +266,16 @@ def _refine_auto(
         history=progress.history,
         outliers=blind.is_far(X),
     )
+
+
+def _grounds(evidence: Sequence[str], posterior: Posterior) -> Iterator[str]:
+    """Where every column's level comes from, and what the posterior could not do with it."""
+    for said, few, unclear in zip(evidence, posterior.too_few_, posterior.unclear_, strict=True):
+        if few:
+            said += f", held: fewer than {FEWEST} values to learn from"
+        if unclear:
+            said += ", the error left cannot be told from 0: it is at most about the one given"
+        yield said
 
 
 def posterior_of(blind: BlindSpot, level: Array, progress: Progress | None = None) -> Posterior:

@@ -42,7 +42,8 @@ class DenoisedData:
         Upper bound of the noise level per column.
     error_before, error_after : (c,) arrays
         Mean squared error per column, in squared units of the data: ``sigma**2``, and Stein's unbiased estimate
-        of the remaining error. They are as reliable as `sigma`.
+        of the remaining error, or that estimate's standard error where it cannot be told from 0 (see `evidence`). They
+        are as reliable as `sigma`.
     solver : str
         The solver used.
     history : list of dict

@@ -226,6 +226,18 @@ def test_missing_rows_leave_gaps_on_the_grid():
     assert left < 0.5 * noise["temp"] ** 2
 
 
+@pytest.mark.parametrize("sigma", [0.2, 0.5])
+def test_half_of_the_steps_are_enough_to_know_what_is_left(sigma):
+    """What fills a missing step is made of its neighbours; a value must not be taken to agree with its own noise."""
+    clean, X = noisy_waves(800, sigma)
+    kept = np.sort(np.random.default_rng(0).permutation(800)[:400])
+    whole = denoise(X, sigma, "series", **QUICK).data[kept]
+    found = denoise(X[kept], sigma, time=kept, **QUICK)
+    share, best = (((values - clean[kept]) ** 2).mean() / sigma**2 for values in (found.data, whole))
+    assert share < best + 0.05
+    assert found.share > share - 0.06
+
+
 def test_a_tenth_of_gaps_costs_little():
     clean, X = noisy_waves(800)
     missing = np.random.default_rng(3).random(X.shape) < 0.1

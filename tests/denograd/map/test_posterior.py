@@ -136,3 +136,19 @@ def test_too_few_rows_are_held_and_said():
     assert_array_equal(found.values, noisy)
     assert_allclose(found.error, [0.04, 0.04, 0.04, 0.04, 0.0])
     assert ["held: fewer than 40 values" in e for e in found.evidence] == [True] * 4 + [False]
+
+
+def test_an_error_that_cannot_be_told_from_none_is_not_given_as_none():
+    """Values far apart lose all of their noise: Stein's estimate is about 0, below 0 as often as not."""
+    rng = np.random.default_rng(0)
+    clean = rng.integers(0, 5, (400, 3)).astype(float)
+    noisy = clean + 0.02 * rng.normal(size=clean.shape)
+    found = refine(BlindSpot("tabular", hidden=0).fit(noisy), noisy, 0.02, fitted_rows=400)
+    left = ((found.values - clean) ** 2).mean(0)
+    assert (found.error > 0).all()
+    assert (found.error >= left).all()
+    assert (found.error < 0.2 * 0.02**2).all()
+    assert all(
+        ("cannot be told from 0" in said) == unclear
+        for said, unclear in zip(found.evidence, found.error < 0.1 * 0.02**2, strict=True)
+    )
