@@ -3,7 +3,6 @@
 A loop may wait once an epoch for each number that it reports or decides by, and never for a batch.
 """
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,6 +33,9 @@ from experiments.store.files import Store
 from tests.pretend_cuda import CUDA, OnCuda, pretend_cuda
 
 STEPS = 8
+ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
+"""Of float32 over a few epochs; the values are the CPU's, but more threads may add them up."""
+
 RNG = np.random.default_rng(0)
 TABLE = RNG.standard_normal((120, 3)) @ RNG.standard_normal((3, 4)) + 0.1 * RNG.standard_normal((120, 4))
 SERIES = np.column_stack(
@@ -108,8 +110,8 @@ def test_every_network_trains_there_and_waits_twice_an_epoch(regressor):
         return history.train, history.valid, output
 
     here, there, _ = both(trained)
-    assert here[:2] == there[:2]
-    torch.testing.assert_close(here[2], there[2], rtol=0, atol=0)
+    np.testing.assert_allclose(here[:2], there[:2], **ROUNDING)
+    torch.testing.assert_close(here[2], there[2], **ROUNDING)
     assert per_epoch(lambda epochs: trained("cuda", epochs)) == {"numbers": 2, "copies": 0}
 
 
@@ -124,7 +126,7 @@ def test_the_baselines_networks_train_there_and_wait_once_an_epoch(denoiser, set
         return method.denoise(TABLE).X
 
     here, there, _ = both(denoised)
-    np.testing.assert_array_equal(here, there)
+    np.testing.assert_allclose(here, there, **ROUNDING)
     assert per_epoch(lambda epochs: denoised("cuda", epochs)) == {"numbers": 1, "copies": 0}
 
 
@@ -134,7 +136,7 @@ def test_agra_waits_for_each_batch_whether_there_is_a_step():
         return net.fit(TABLE[:, 1:], TABLE[:, 0]).predict(TABLE[:, 1:])
 
     here, there, _ = both(trained)
-    np.testing.assert_array_equal(here, there)
+    np.testing.assert_allclose(here, there, **ROUNDING)
     assert per_epoch(lambda epochs: trained("cuda", epochs)) == {"numbers": 3, "shapes": 3, "copies": 0}
 
 
@@ -159,8 +161,8 @@ def test_every_published_rule_runs_there_and_waits_once_an_epoch(rule, network):
         return out.X, out.y
 
     here, there, _ = both(denoised)
-    np.testing.assert_array_equal(here[0], there[0])
-    np.testing.assert_array_equal(here[1], there[1])
+    np.testing.assert_allclose(here[0], there[0], **ROUNDING)
+    np.testing.assert_allclose(here[1], there[1], **ROUNDING)
     found = per_epoch(lambda epochs: denoised("cuda", epochs))
     assert found.pop("numbers") == 1
     assert not any(found.values())
@@ -174,7 +176,7 @@ def test_a_blind_spot_trains_there_without_waiting(kind):
         return BlindSpot(kind, epochs=epochs, device=device).fit(data).prediction_
 
     here, there, _ = both(trained)
-    np.testing.assert_array_equal(here, there)
+    np.testing.assert_allclose(here, there, **ROUNDING)
     assert not any(per_epoch(lambda epochs: trained("cuda", epochs)).values())
 
 
@@ -190,7 +192,7 @@ def test_map_runs_there(kind, solver):
         return method.denoise(data).X
 
     here, there, counted = both(denoised)
-    np.testing.assert_array_equal(here, there)
+    np.testing.assert_allclose(here, there, **ROUNDING)
     assert not counted["numbers"] + counted["shapes"]
 
 
@@ -204,8 +206,8 @@ def test_the_target_of_a_series_and_map_with_any_backbone_run_there():
         return target, moved.denoise(SERIES).X
 
     here, there, _ = both(denoised)
-    np.testing.assert_array_equal(here[0], there[0])
-    np.testing.assert_array_equal(here[1], there[1])
+    np.testing.assert_allclose(here[0], there[0], **ROUNDING)
+    np.testing.assert_allclose(here[1], there[1], **ROUNDING)
 
 
 def test_a_run_on_cuda_is_one_override(tmp_path):
@@ -224,4 +226,4 @@ def test_a_run_on_cuda_is_one_override(tmp_path):
     assert {cell.status for cell in there.values()} == {"ok"}
     assert here.keys() == there.keys()
     for key, cell in here.items():
-        assert json.dumps(there[key].metrics) == json.dumps(cell.metrics)
+        assert there[key].metrics == pytest.approx(cell.metrics, rel=1e-3, abs=1e-4, nan_ok=True)

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from baselines.base import Backbone, Outputs
 from experiments.base.code import revision_of, versions_of
@@ -28,6 +29,7 @@ from experiments.models.training import (
     train,
 )
 from experiments.store.cell import key_of, with_code
+from experiments.store.claims import alone
 from experiments.store.files import Store
 
 
@@ -151,13 +153,21 @@ class BackboneProvider:
                     threads=self._threads,
                 )
 
-        try:
-            return load_backbone(path, fresh())
-        except FileNotFoundError:
-            pass
-        except BackboneUnreadable as error:
-            logging.getLogger(__name__).warning("%s; training anew", error)
-        module = fresh()
+        with alone(path.with_suffix(".lock")):  # of several workers that need it at once, one trains
+            try:
+                return load_backbone(path, fresh())
+            except FileNotFoundError:
+                pass
+            except BackboneUnreadable as error:
+                logging.getLogger(__name__).warning("%s; training anew", error)
+            trained = self._trained_anew(fresh(), outputs, settings, seed)
+            save_backbone(trained, path)
+            return trained
+
+    def _trained_anew(
+        self, module: nn.Module, outputs: Outputs, settings: TrainSettings, seed: int
+    ) -> Network:
+        task = self._task
         X, y = self._samples(task.split.train, outputs)
         X_valid, y_valid = self._samples(task.split.valid, outputs)
         history = train(
@@ -169,12 +179,10 @@ class BackboneProvider:
             settings,
             seed=seed,
             device=self._device,
-            progress=f"backbone {component.name}",
+            progress=f"backbone {self._component.name}",
             threads=self._threads,
         )
-        backbone = Network(module, task.kind, task.window if series else None, outputs, history)
-        save_backbone(backbone, path)
-        return backbone
+        return Network(module, task.kind, task.window if task.kind == "series" else None, outputs, history)
 
     def _samples(self, rows: np.ndarray, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
         task = self._task

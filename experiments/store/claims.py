@@ -52,6 +52,28 @@ def claimed(path: Path, label: str) -> Iterator[IO[bytes] | None]:
         file.close()
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock for the block; wait for a process that has it.
+
+    Raises
+    ------
+    StoreError
+        If the lock's file cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    with file:
+        with contextlib.suppress(OSError):  # no locks here: go on without
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
 def last_words(path: Path) -> str:
     """What a dead process left in its claim, which is removed; empty if another one has it by now."""
     try:

@@ -1,7 +1,10 @@
 """What is computed once for all that share it: denoised arrays, tasks, backbones."""
 
 import json
+import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,16 @@ from denograd import BlindSpot
 from experiments.base.paths import CONF
 from experiments.campaign.command import main
 from experiments.config.schema import as_config, register
+from experiments.models.training import History
+from experiments.run import backbones
 from experiments.run import bench as benches
 from experiments.run.bench import Bench
-from experiments.run.loop import execute
+from experiments.run.loop import execute, trials
 from experiments.store.files import Store
 
 FORMS_OF_MAP = [
     "denoiser=[identity,denograd_map]",
-    "+denoiser.one_step={_target_:experiments.methods.map.DenoGradMap,solver:one_step}",
+    "denoiser.denograd_map.solver=one_step",
     "+denoiser.lbfgs={_target_:experiments.methods.map.DenoGradMap,solver:lbfgs,max_epochs:3}",
 ]
 
@@ -50,7 +55,7 @@ def test_the_forms_of_map_train_one_blind_spot_a_task(tmp_path, monkeypatch, dat
     cells = execute(bench)
     assert calls["fit"] == (2 if dataset == "diabetes" else 1)  # of a table one of the features alone as well
     refined = {c.key: c for c in cells if c.stage == "denoise" and c.spec["denoiser"] != "identity"}
-    assert len(refined) == 3
+    assert len(refined) == 2
     last = ["denoiser=[identity]", FORMS_OF_MAP[-1]]
     alone = execute(Bench(composed(*shared, *last), Store(tmp_path / "alone")))
     [cell] = [c for c in alone if c.key in refined]
@@ -87,3 +92,28 @@ def test_a_campaign_denoises_once_for_all_regressors_and_prepares_a_task_once(tm
     # paper: all rows; deployable: the rows with the target, and the features alone
     assert calls == {"_learn": 2 * 3, "prepare": 2 * 2}
     assert not list(Path(tmp_path).rglob("*.npz"))
+
+
+def test_of_two_workers_that_need_a_backbone_at_once_one_trains(tmp_path, monkeypatch):
+    calls = Counter()
+    together = threading.Barrier(2, timeout=60)
+
+    def slowly(module, *data, **options):
+        calls["train"] += 1
+        time.sleep(0.3)  # both have asked by then
+        return History(train=[1.0], best_epoch=1)
+
+    monkeypatch.setattr(backbones, "train", slowly)
+    bench = Bench(composed("dataset=diabetes", "denoiser=[identity,denograd_fixed]"), Store(tmp_path))
+    trial = next(t for t in trials(bench) if t.backbone)
+    providers = [trial._provider() for _ in range(2)]
+
+    def ask(provider):
+        together.wait()
+        return provider("target")
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(ask, providers))
+    assert calls["train"] == 1
+    assert [backbone.network.history.train for backbone in found] == [[1.0], [1.0]]
+    assert not list(tmp_path.rglob("*.lock"))
