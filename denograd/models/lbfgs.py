@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 Function = Callable[[Tensor], tuple[float, Tensor]]
+Pair = tuple[Tensor, Tensor, float]
+"""A step, the change of the gradient along it, and their product."""
 
 DECREASE, CURVATURE = 1e-4, 0.9
 """Wolfe's conditions: the least decrease, the most slope that may be left, as shares of the slope at the start."""
@@ -75,7 +77,7 @@ def lbfgs(
     """
     point, (value, gradient) = start, function(start)
     before, iterations, evaluations = value, 0, 1
-    pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=memory)
+    pairs: deque[Pair] = deque(maxlen=memory)
     while iterations < max_iter:
         direction = _direction(gradient, pairs)
         found, tries = _line_search(function, point, value, gradient, direction)
@@ -84,8 +86,8 @@ def lbfgs(
             break
         new_point, new_value, new_gradient = found
         step, change = new_point - point, new_gradient - gradient
-        if _dot(step, change) > 0:
-            pairs.append((step, change))
+        if (product := _dot(step, change)) > 0:
+            pairs.append((step, change, product))
         decrease = value - new_value
         point, value, gradient = new_point, new_value, new_gradient
         iterations += 1
@@ -100,18 +102,18 @@ def _dot(a: Tensor, b: Tensor) -> float:
     return float((a * b).sum())
 
 
-def _direction(gradient: Tensor, pairs: deque[tuple[Tensor, Tensor]]) -> Tensor:
+def _direction(gradient: Tensor, pairs: deque[Pair]) -> Tensor:
     """Minus the inverse Hessian that the pairs suggest, times the gradient: the two-loop recursion."""
     direction = -gradient
     factors = []
-    for step, change in reversed(pairs):
-        factors.append(_dot(step, direction) / _dot(step, change))
+    for step, change, product in reversed(pairs):
+        factors.append(_dot(step, direction) / product)
         direction = direction.sub(change, alpha=factors[-1])
     if pairs:
-        step, change = pairs[-1]
-        direction = direction * (_dot(step, change) / _dot(change, change))
-    for (step, change), factor in zip(pairs, reversed(factors), strict=True):
-        direction = direction.add(step, alpha=factor - _dot(change, direction) / _dot(step, change))
+        _, change, product = pairs[-1]
+        direction = direction * (product / _dot(change, change))
+    for (step, change, product), factor in zip(pairs, reversed(factors), strict=True):
+        direction = direction.add(step, alpha=factor - _dot(change, direction) / product)
     return direction
 
 
