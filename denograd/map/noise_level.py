@@ -37,7 +37,8 @@ ROWS_PROBED = 6000
 """Shorter data are nudged up to three times."""
 
 BOUND_ERROR = 1.2
-"""Standard error of a bound, relative, times the root of the rows: that of a median absolute value."""
+"""Standard error of a bound, relative, times the root of the rows: that of a median absolute value. A level within it
+stays."""
 
 LISTED = 10
 """So many columns' bounds an error lists."""
@@ -277,12 +278,18 @@ def cap_by_residual(
     capped = _cap(level, bound, outputs, least_share)
     if blind is None:
         return capped
+    # a level in a wrong unit says nothing of the other columns
+    told = per_column(level)[outputs]
+    seen = level.copy()
+    seen[..., outputs] = np.where(told > TOO_HIGH * bound, capped[..., outputs], level[..., outputs])
     rows = len(blind.observed_)
-    seen = capped[:rows] if level.ndim == 2 else capped
+    seen = seen[:rows] if level.ndim == 2 else seen
     own = per_column(seen) ** 2
     through = noise_through(blind, seen, probes=min(max(ROWS_PROBED // rows, 1), 3))
     ratio = np.sqrt(np.divide(own, own + through, out=np.ones_like(own), where=own > 0))
-    return _cap(capped, ratio[outputs] * bound * (1 + BOUND_ERROR / rows**0.5), outputs, 0.0)
+    most, size = ratio[outputs] * bound, per_column(capped)[outputs]
+    within = size <= most * (1 + BOUND_ERROR / rows**0.5)
+    return _cap(capped, np.where(within, size, most), outputs, 0.0)
 
 
 def _cap(level: Array, bound: Array, outputs: NDArray[np.int64], least_share: float) -> Array:

@@ -111,7 +111,7 @@ class DenoGradMap(_Levelled):
         Seconds that another form spent on this one's backbone: they are part of this one's cost.
     """
 
-    revision = 3
+    revision = 4
     seeded_as = "denograd_map"  # all forms train the same backbone
     features_only = True
     causal = False
@@ -199,7 +199,7 @@ class DenoGradMapBackbone(_Levelled):
         Where the rule is run.
     """
 
-    revision = 3
+    revision = 4
     needs_backbone = True
     backbone_outputs = "all"
     features_only = False
