@@ -8,7 +8,7 @@ CAMPAIGN ?= uncapped
 
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help setup demo test lint types report docs bench release oracle clean
+.PHONY: help setup demo test lint types report docs notebooks bench release oracle clean
 
 help:
 	@echo "make demo     run the main job on two embedded datasets, show the tables, say where the files are"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint     ruff and codespell alone          make types    mypy alone"
 	@echo "make report   tables, figures and report of a campaign that is stored: make report CAMPAIGN=uncapped"
 	@echo "make docs     the documentation as a site in site/; a broken link is an error"
+	@echo "make notebooks  every example as an executed notebook in build/notebooks/"
 	@echo "make bench    run every benchmark on this machine and write benchmarks/FIGURES.md"
 	@echo "make release  check the tree, build wheel and sdist into dist/, say how to tag and upload them"
 	@echo "make setup    create .venv and install (the others do it by themselves)"
@@ -58,6 +59,9 @@ docs: $(VENV)/.with-docs
 	rm -rf build/docs && mkdir -p build/docs/datasets build/docs/results
 	for page in $(PAGES); do ln -s "$(CURDIR)/$$page" build/docs/$$page || exit 1; done
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+notebooks: $(VENV)/.with-notebooks
+	$(BIN)/python docs/notebooks.py
 
 bench: $(STAMP) oracle
 	$(BIN)/python -m benchmarks

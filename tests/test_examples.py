@@ -1,5 +1,6 @@
 """The examples run, and say what they found."""
 
+import json
 import os
 import re
 import runpy
@@ -35,6 +36,23 @@ def test_example(path, capsys, monkeypatch):
     assert all(
         figure.get_suptitle() for figure in figures
     )  # what the gallery says of it to who cannot see it
+
+
+def test_an_example_as_an_executed_notebook(tmp_path):
+    """One of them; `make notebooks` executes all."""
+    for package in ("jupytext", "nbclient", "ipykernel"):
+        pytest.importorskip(package, reason="the extra 'notebooks' is not installed", exc_type=ImportError)
+    command = [sys.executable, "docs/notebooks.py", "frame_with_gaps", "--into", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((tmp_path / "frame_with_gaps.ipynb").read_text())["cells"]
+    assert "".join(cells[0]["source"]).startswith("# A table with gaps")
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kinds = {kind for cell in code for output in cell["outputs"] for kind in output.get("data", {})}
+    assert "image/png" in kinds
+    wrong = subprocess.run([*command[:2], "no_such"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (wrong.returncode, "frame_with_gaps" in wrong.stderr) == (2, True)
 
 
 OWN = {
