@@ -9,7 +9,7 @@ of these two predictions. Where predictions were mixed, `labels` is one fit on t
 appended as JSON lines; what is there is not computed again.
 
     python -m benchmarks.pays run --regressors ridge knn
-    python -m benchmarks.pays run --regressors xgboost dnn dlinear --draws 1 2 3
+    python -m benchmarks.pays run --regressors xgboost dnn dlinear --draws 2 3
     python -m benchmarks.pays run --datasets ettm2 nasdaq diabetes
     python -m benchmarks.pays table --write docs/pays.md
 """
