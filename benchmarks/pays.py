@@ -50,7 +50,7 @@ MEAN_OF = {"series": ("ridge", "knn", "dnn", "dlinear"), "tables": ("ridge", "kn
 SIGMAS = (0.0, 0.05, 0.2, 0.5)
 ROWS, WINDOW = 3000, 24
 EPOCHS = {"series": 8, "tabular": 15}
-"""Caps of the first campaign."""
+"""Caps, as in the campaign `pays`."""
 
 CELL = ("dataset", "sigma", "draw", "seed", "regressor")
 

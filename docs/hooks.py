@@ -85,7 +85,7 @@ def command_of(entry: dict[str, Any]) -> str:
 
 # ----------------------------------------------------------------------------------------- the leaderboard
 
-CAMPAIGNS = ("uncapped", "first", "core")
+CAMPAIGNS = ("uncapped", "deployable", "core")
 
 
 def leaderboard() -> str:

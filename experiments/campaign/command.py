@@ -20,9 +20,9 @@ Options
   KEY=VALUE       anything that a run takes, for all runs of the campaign
 
 Examples
-  python -m experiments.campaign +campaign=first plan=true
-  python -m experiments.campaign +campaign=first engine=local engine.workers=2
-  python -m experiments.campaign +campaign=first only.dataset=ett,wth only.denoiser=identity,pca
+  python -m experiments.campaign +campaign=deployable plan=true
+  python -m experiments.campaign +campaign=deployable engine=local engine.workers=2
+  python -m experiments.campaign +campaign=deployable only.dataset=ett,wth only.denoiser=identity,pca
 
 Groups: those of a run, see `python -m experiments.list`.
 

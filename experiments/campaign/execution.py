@@ -18,6 +18,7 @@ from experiments.campaign.engines.base import SlurmConf
 from experiments.campaign.plan import Plan, axes_of, duration, plan
 from experiments.config.schema import Config
 from experiments.run.command import CellsFailed, listed
+from experiments.store import archive
 from experiments.store.cell import Cell, SchemaMismatch
 from experiments.store.claims import running
 from experiments.store.files import Store
@@ -42,6 +43,9 @@ def carry_out(call: Call, configs: Sequence[Config]) -> None:
         for pid, label in running(store.root / "claims"):
             print(screen.fitted(f"  running now: {label} (process {pid})"))
     else:
+        if not call.only:
+            with suppress(OSError):  # a full disk will be told where a cell is lost
+                archive.note_plan(store.root, found.states.total())
         execute(found, configs, store, call)
         where = configs[0].results_dir
         more = [] if where == "results" else [f"results_dir={where}"]

@@ -26,8 +26,8 @@ Results
   results_dir/NAME/report.html    one page that needs nothing else
 
 Examples
-  python -m experiments.report campaign=first
-  python -m experiments.report campaign=first formats=pdf,tex
+  python -m experiments.report campaign=deployable
+  python -m experiments.report campaign=deployable formats=pdf,tex
   python -m experiments.report campaign=runs results_dir=/data/results figures=false
 """
 FORMATS = ("pdf", "svg", "md", "tex")

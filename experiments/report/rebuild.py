@@ -20,7 +20,7 @@ from experiments.report.forms.plain import markdown as table_markdown
 from experiments.report.sections import compose
 from experiments.report.sections.summary import overview
 from experiments.store import archive
-from experiments.store.files import write_atomically, writing
+from experiments.store.files import FINISHED, write_atomically, writing
 
 DRAWINGS = (".png", ".pdf", ".svg")
 
@@ -38,6 +38,10 @@ def rebuild(
     with writing(folder):
         parquet = archive.save(cells, folder)
         everything = results_of(cells)
+        finished, planned = int(cells["status"].isin(FINISHED).sum()), archive.planned(folder)
+        if planned and finished <= planned:
+            note = f"Of at most {planned:,} cells of the whole campaign {finished:,} stand ({finished / planned:.0%})."
+            everything = replace(everything, notes=(*everything.notes, note))
         if damaged := archive.unreadable(folder, cells):
             note = (
                 f"{damaged} damaged files in cells/ were left out; the run that wrote them computes them anew"
@@ -105,17 +109,21 @@ def rewrite(campaign: str, everything: Results, path: Path = README) -> Path:
 
 
 def rewritten(text: str, campaign: str, everything: Results, path: Path = README) -> str:
-    """The text with what stands between the campaign's markers made anew."""
+    """The text with what stands between the campaign's markers made anew: an overview, findings, or both."""
     blocks = {
         f"overview of {campaign}": table_markdown(overview(everything)).strip(),
         f"findings of {campaign}": "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
     }
+    marks = {name: (f"<!-- {name} -->", f"<!-- end of {name} -->") for name in blocks}
+    if not any(start in text for start, _ in marks.values()):
+        listed = " or ".join(f"'{start}' and '{end}'" for start, end in marks.values())
+        raise NoMarkers(f"{path} must hold {listed}: what stands between is made anew")
     for name, block in blocks.items():
-        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        if text.count(start) != 1 or text.count(end) != 1:
-            raise NoMarkers(
-                f"{path} must hold '{start}' and '{end}' once each: what stands between is made anew"
-            )
+        start, end = marks[name]
+        if not (text.count(start) == text.count(end) <= 1):
+            raise NoMarkers(f"{path} must hold '{start}' and '{end}' once each, or neither")
+        if start not in text:
+            continue
         before, rest = text.split(start)
         after = rest.split(end, 1)[1]
         text = f"{before}{start}\n{block}\n{end}{after}"

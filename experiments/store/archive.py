@@ -15,6 +15,8 @@ from experiments.store.files import Store, read_cell, write_atomically
 from experiments.store.frame import AXES, frame
 from experiments.store.parquet import ARCHIVE, ArchiveUnreadable
 
+PLAN = "plan.json"
+
 
 class NoCells(HarnessError):
     """There is nothing to report on."""
@@ -94,6 +96,19 @@ def save(cells: pd.DataFrame, folder: Path) -> Path:
     path = folder / ARCHIVE
     write_atomically(path, parquet.encoded(cells))
     return path
+
+
+def note_plan(folder: Path, cells: int) -> None:
+    """Note how many cells a campaign has when it is whole, for its report."""
+    write_atomically(folder / PLAN, f'{{"cells": {cells}}}\n'.encode())
+
+
+def planned(folder: Path) -> int | None:
+    """Cells that the campaign has when it is whole, at most; None where that was not noted."""
+    try:
+        return int(json.loads((folder / PLAN).read_text(encoding="utf-8"))["cells"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _current(cells: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,7 @@ def cells(tmp_path, name="demo"):
 def test_a_campaign_computes_what_single_runs_compute(tmp_path, capsys):
     assert call(tmp_path, "denoiser=[identity,pca]", "regressor=[ridge]") == 0
     capsys.readouterr()
+    assert archive.planned(tmp_path / "demo") == len(cells(tmp_path))
     for config in configurations(
         "demo", ["denoiser=[identity,pca]", "regressor=[ridge]", f"results_dir={tmp_path}"]
     ):

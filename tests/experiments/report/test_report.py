@@ -28,7 +28,7 @@ from experiments.store.cell import SCHEMA
 from experiments.store.frame import frame
 
 DATASETS = ("ett", "parkinsons", "wth", "house_prices", "microsoft_stock", "nasdaq")
-IN_README = ("uncapped",)
+IN_README = ("uncapped", "deployable")
 
 
 def write(folder, cells):
@@ -262,6 +262,15 @@ def test_what_an_earlier_report_left_is_removed(tmp_path):
     assert (folder / "tables" / "mine.txt").exists()
 
 
+def test_the_share_of_the_plan_that_stands_is_told(tmp_path):
+    folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,), protocols=("paper",)))
+    count = len(list((folder / "cells").glob("*/*.json")))
+    archive.note_plan(folder, 4 * count)
+    report.write_report(folder, figures=False)
+    told = f"Of at most {4 * count} cells of the whole campaign {count} stand (25%)."
+    assert told in (folder / "report.md").read_text()
+
+
 def test_damaged_cells_are_counted_in_plain_sight(tmp_path):
     folder = write(tmp_path / "made-up", small(datasets=("ett",), sigmas=(0.0,), protocols=("paper",)))
     torn, *_ = (folder / "cells").glob("*/*.json")
@@ -326,12 +335,12 @@ def test_the_first_line_needs_none_of_the_heavy_packages():
         "from experiments.report import command\n"
         "assert not {'pandas', 'scipy', 'matplotlib', 'pyarrow'} & set(sys.modules), sorted(sys.modules)\n"
         "command.write_report = lambda *a, **k: []\n"
-        "sys.exit(command.main(['campaign=first']))\n"
+        "sys.exit(command.main(['campaign=uncapped']))\n"
     )
     shown = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert shown.stderr == f"report of {Path('results') / 'first'}: reading its cells\n"
+    assert shown.stderr == f"report of {Path('results') / 'uncapped'}: reading its cells\n"
     assert shown.returncode == 0
 
 
