@@ -58,9 +58,9 @@ WORK = {
     "compare": (compare, "experiments.compare.comparison.configurations"),
     "fetch": (fetch, "experiments.fetch._make_folder"),
     "hparams": (hparams, "experiments.hparams._value"),
-    "leaderboard": (experiments.leaderboard, "experiments.leaderboard._main"),
+    "leaderboard": (experiments.leaderboard, "experiments.report.leaderboard.write_leaderboard"),
     "report": (report, "experiments.report.command.write_report"),
-    "agra": (agra, "experiments.agra._main"),
+    "agra": (agra, "experiments.agra._announce"),
     "run": (run, "experiments.run.command.run_once"),
 }
 """Its main, and what each command calls once its arguments are read and checked."""
