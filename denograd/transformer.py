@@ -15,7 +15,7 @@ from denograd.map.error_scale import noise_bound
 from denograd.map.gaps import column_groups, fill_gaps, interpolate, see_past_gaps
 from denograd.map.gaps.var_smoother import Follower, fit_vector
 from denograd.map.noise_level import noise_level
-from denograd.map.refine import refine
+from denograd.map.refine import posterior_of, refine
 from denograd.map.solve import Solver
 from denograd.new_rows import NewRows
 from denograd.table.polars_frame import is_polars
@@ -115,8 +115,15 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         (n, c) array or DataFrame
         """
         values, filled = self._fit(X)
-        found = refine(self.blind_, filled, self._levels, fitted_rows=len(filled), solver=self.solver)
-        return self._with_gaps(values, np.where(np.isnan(values), filled, found.values))
+        if (
+            self.solver == "auto"
+        ):  # by the very levels that new rows have: checked again, they could sink again
+            refined = filled + posterior_of(self.blind_, self._levels).step_
+        else:
+            refined = refine(
+                self.blind_, filled, self._levels, fitted_rows=len(filled), solver=self.solver
+            ).values
+        return self._with_gaps(values, np.where(np.isnan(values), filled, refined))
 
     def transform(self, X: Any) -> Any:
         """Denoise new rows: each by itself, or in a series those that follow the fitted ones.

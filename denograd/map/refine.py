@@ -278,13 +278,15 @@ def _grounds(evidence: Sequence[str], posterior: Posterior) -> Iterator[str]:
         yield said
 
 
+@one_thread()
 def posterior_of(blind: BlindSpot, level: Array, progress: Progress | None = None) -> Posterior:
     """What the fitted rows teach for these levels, (c,) or (n, c); learned once."""
     key = level.tobytes()
-    if key not in blind.kept_:
+    found: Posterior | None = blind.kept_.get(key)
+    if found is None:
         advance = None if progress is None else progress.advance
-        blind.kept_ = {key: Posterior(seed=blind.seed_).fit(blind, level, advance=advance)}
-    found: Posterior = blind.kept_[key]
+        found = Posterior(seed=blind.seed_).fit(blind, level, advance=advance)
+        blind.kept_ = {key: found}
     return found
 
 

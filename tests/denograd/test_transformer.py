@@ -55,6 +55,20 @@ def test_fitted_rows_are_cross_fitted():
     assert_allclose(quick().fit_transform(X), with_one_call.data)
 
 
+def test_fitted_and_new_rows_have_the_levels_of_one_call():
+    """Levels that are too high are lowered once: those of the other columns count, and sink as well."""
+    _, X = table()
+    told = [0.9, 0.15, 0.45, 0.3]
+    with_one_call = denoise(X, np.array(told), "tabular", hidden=0)
+    denoiser = quick(sigma=told)
+    assert_allclose(denoiser.fit_transform(X), with_one_call.data)
+    assert_allclose(denoiser.sigma_, with_one_call.sigma)
+    assert (denoiser.sigma_ < told).any()
+    (learned,) = denoiser.blind_.kept_.values()
+    denoiser.transform(X[:5])
+    assert list(denoiser.blind_.kept_.values()) == [learned]
+
+
 @pytest.mark.parametrize("gaps", ["keep", "fill"])
 def test_a_new_row_depends_on_itself_alone(gaps):
     clean, X = table()
