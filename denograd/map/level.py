@@ -169,7 +169,8 @@ def possible_level(y: Array, level: float) -> float:
     """Largest level, `level` at most, that a column's own values do not speak against.
 
     Noise of a level washes out whatever is narrower. Where held-out values are much likelier under 1/1.4 of the level,
-    the noise is smaller (or not normal), and the level goes down until no lower one is much likelier.
+    the noise is smaller (or not normal), and the level goes down until no lower one is much likelier. A level below all
+    that `own_levels` looks for is not asked: a density as fine as that cannot be learnt from the values.
 
     Parameters
     ----------
@@ -182,6 +183,8 @@ def possible_level(y: Array, level: float) -> float:
     float
     """
     if level == 0 or len(y) < LUMPS * LUMP or len(np.unique(y)) < DISTINCT * len(y):
+        return level
+    if level < LADDER[0] * y.std():
         return level
     if len(y) > ENOUGH:
         y = np.random.default_rng(0).choice(y, ENOUGH, replace=False)

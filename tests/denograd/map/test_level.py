@@ -110,6 +110,12 @@ def test_values_speak_against_a_level_that_would_have_washed_them_out():
     assert possible_level(smooth, high) == high
 
 
+def test_a_level_far_below_what_values_can_show_is_not_asked(monkeypatch):
+    X, _ = noisy(columns(), 0.1)
+    monkeypatch.setattr("denograd.map.level._marginal", None)  # whose grid would have millions of points
+    assert possible_level(X[:, 2], 1e-6) == 1e-6
+
+
 def test_repeated_values_say_nothing_of_a_given_level():
     X = np.round(columns(), 1)[:, 2]
     assert possible_level(X, 3.0) == 3.0
