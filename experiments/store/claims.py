@@ -61,12 +61,18 @@ def alone(path: Path) -> Iterator[None]:
     StoreError
         If the lock's file cannot be written.
     """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
-    with file:
-        with contextlib.suppress(OSError):  # no locks here: go on without
+    while True:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        try:
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # no locks here: go on without
+            break
+        if _same(file, path):
+            break
+        file.close()  # its holder removed it while this process waited: the next one locks another file
+    with file:
         try:
             yield
         finally:
