@@ -82,7 +82,11 @@ class Fit:
             sigma_relative=np.where(readings.moves, relative, 0.0),
             verbose=verbose,
         )
-        said = [e + f.removeprefix("given") for e, f in zip(asked.evidence, found.evidence, strict=True)]
+        # what the refinement adds to a level's origin, or says in its place
+        said = [
+            e + f.removeprefix("given") if f.startswith("given") else f
+            for e, f in zip(asked.evidence, found.evidence, strict=True)
+        ]
         return cls(readings, filled, blind, found, asked.sigma, said, solver)
 
     def result(self, gaps: Gaps) -> DenoisedData:
@@ -114,7 +118,9 @@ class Fit:
             gaps=readings.gaps(observed),
             notes=said,
             evidence=tuple(grounds),
-            asked=readings.by_column(np.sqrt((np.broadcast_to(self.asked, missing.shape) ** 2).mean(0))),
+            asked=readings.by_column(
+                np.sqrt((np.where(missing, 0.0, self.asked) ** 2).sum(0) / self._seen_rows)
+            ),
             kind=readings.kind,
             outliers=readings.by_column(rows(np.where(missing, 0.0, found.outliers))) == 1,
             observed=observed,

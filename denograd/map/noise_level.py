@@ -246,7 +246,8 @@ def per_column(sigma: Array) -> Array:
 
 
 def _size(level: Array, j: int) -> float:
-    return float(per_column(level)[j])
+    noisy = level[..., j][level[..., j] > 0]
+    return float(np.sqrt((noisy**2).mean())) if noisy.size else 0.0
 
 
 def cap_by_residual(

@@ -448,3 +448,17 @@ def test_a_level_in_the_wrong_unit_is_said():
         denoise(X, 20.0, hidden=0, verbose=False)
     with pytest.warns(UserWarning, match=r"capped, in column 1: 5 \(bound"):
         denoise(X, [0.2, 5.0, 0.2], hidden=0, verbose=False)
+
+
+def test_what_was_asked_counts_where_something_was_observed():
+    """A column that never changes is said to be constant, and nothing else; gaps have no level, told or not."""
+    X = spoilt()[100:]
+    X[:40, 1] = np.nan
+    X = np.column_stack([X, np.full(len(X), 5.0)])
+    level = np.where(np.isnan(X), np.nan, 0.6)
+    level[:, [0, 2]] = 0.1
+    result = denoise(X, level, "tabular", hidden=0, verbose=False)
+    assert_allclose(result.asked, [0.1, 0.6, 0.1, 0.6], rtol=1e-9)
+    assert result.evidence[1].startswith("given, 0.6 capped to ")
+    assert result.evidence[3] == "constant"
+    assert denoise(X, "auto", "tabular", hidden=0, verbose=False).evidence[3] == "constant"
