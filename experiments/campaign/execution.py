@@ -43,7 +43,7 @@ def carry_out(call: Call, configs: Sequence[Config]) -> None:
         for pid, label in running(store.root / "claims"):
             print(screen.fitted(f"  running now: {label} (process {pid})"))
     else:
-        if not call.only:
+        if not call.only and all(word.startswith("results_dir=") for word in call.overrides):
             with suppress(OSError):  # a full disk will be told where a cell is lost
                 archive.note_plan(store.root, found.states.total())
         execute(found, configs, store, call)

@@ -53,7 +53,7 @@ def cells(tmp_path, name="demo"):
 def test_a_campaign_computes_what_single_runs_compute(tmp_path, capsys):
     assert call(tmp_path, "denoiser=[identity,pca]", "regressor=[ridge]") == 0
     capsys.readouterr()
-    assert archive.planned(tmp_path / "demo") == len(cells(tmp_path))
+    assert archive.planned(tmp_path / "demo") is None  # of the whole campaign nothing is known
     for config in configurations(
         "demo", ["denoiser=[identity,pca]", "regressor=[ridge]", f"results_dir={tmp_path}"]
     ):
@@ -451,6 +451,7 @@ def test_a_campaign_of_ones_own_and_its_members_lie_elsewhere(tmp_path, capsys):
     assert "to do in 8 units" in capsys.readouterr().out
     assert main(arguments) == 0
     assert {c.spec["denoiser"] for c in Store(tmp_path / "mine").cells()} == {"identity", "mypca"}
+    assert archive.planned(tmp_path / "mine") >= len(cells(tmp_path, "mine"))
 
 
 @pytest.mark.parametrize(
