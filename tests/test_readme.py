@@ -55,7 +55,7 @@ def test_the_code_of_the_readme_runs(code, monkeypatch, tmp_path):
     execute(code, monkeypatch, tmp_path)
 
 
-@pytest.mark.parametrize("campaign", ["uncapped"])
+@pytest.mark.parametrize("campaign", ["uncapped"])  # the README shows the findings alone of others
 def test_a_table_is_its_campaigns(campaign):
     shown = README.partition(f"<!-- overview of {campaign} -->\n")[2]
     shown = shown.partition(f"<!-- end of overview of {campaign} -->")[0]
