@@ -145,7 +145,14 @@ class Results:
     def _fullest(self) -> dict[str, int]:
         finished = (self.denoise["status"] == "ok").groupby([self.denoise["denoiser"], self.denoise["row"]])
         counted = finished.sum().reset_index().sort_values(["status", "row"], ascending=[False, True])
-        return {str(n): int(row) for n, row in counted.groupby("denoiser", sort=False)["row"].first().items()}
+        found = {
+            str(n): int(row) for n, row in counted.groupby("denoiser", sort=False)["row"].first().items()
+        }
+        for row in self.present(
+            self.score
+        ):  # what is another regressor, as a chosen target is, refines no data
+            found.setdefault(self.rows[row].method.name, row)
+        return found
 
     @cached_property
     def published(self) -> dict[str, int]:

@@ -52,7 +52,10 @@ def _panel(axes: Axes, panel: Panel) -> None:
     front = _front(x[ranked], y[ranked], low=panel.low)
     axes.plot(x[ranked][front], y[ranked][front], color="#606060", lw=0.7, ls="--", zorder=0)
     at_x, at_y = np.maximum(x, low_x), np.maximum(y, low_y)
-    for i, below in enumerate(_beneath(at_x, at_y)):
+    seen_x, seen_y = (
+        axis.get_transform().transform(at) for axis, at in ((axes.xaxis, at_x), (axes.yaxis, at_y))
+    )
+    for i, below in enumerate(_beneath(seen_x, seen_y)):
         title, colour, marker, *_ = panel.points[i]
         size = (8 if marker[0] == "$" else 7 if marker in "x+" else 6) + 3.5 * below
         axes.plot(
@@ -85,7 +88,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
 
 
 def _beneath(x: np.ndarray, y: np.ndarray) -> list[int]:
-    """How many earlier points each point would hide."""
+    """How many earlier points each point would hide; in the coordinates of the axes' scale."""
     spans = [max(np.ptp(v), 1e-9) if len(v) else 1.0 for v in (x, y)]
     hidden = []
     for i in range(len(x)):

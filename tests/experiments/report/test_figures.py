@@ -13,6 +13,8 @@ from experiments.report.analysis.methods import BY_NAME, METHODS, methods_of
 from experiments.report.figures import Refined, album, draw_overlay, save
 from experiments.report.figures.album import Album
 from experiments.report.figures.data import draw_correlation
+from experiments.report.figures.trade_off import Panel
+from experiments.report.figures.trade_off import draw as draw_trade_off
 from experiments.report.sections.protocol import protocol
 from experiments.report.sections.sensitivity import sensitivity, swept
 from experiments.run import outcome
@@ -101,6 +103,18 @@ def test_correlation_matrices_with_a_constant_frame(data, tmp_path):
     frames = {"before": noisy, **{method.title: method.points for method in refined}}
     save(draw_correlation(frames), tmp_path / "corr")
     assert (tmp_path / "corr.pdf").stat().st_size > 1000
+
+
+def test_points_are_apart_in_the_scale_that_is_drawn():
+    """A recovery of -5,000 beside others of 30 and 60: the axis is logarithmic, and all keep their markers."""
+    points = [
+        (str(x), "#0072B2", marker, True, x, 0.0) for x, marker in ((-5000.0, "s"), (30.0, "^"), (60.0, "D"))
+    ]
+    figure = draw_trade_off([Panel("recovery %", low=False, percent=True, points=points)])
+    drawn = [
+        m for line in figure.axes[0].lines if len(line.get_xdata()) and (m := line.get_marker()) != "None"
+    ]
+    assert drawn == ["s", "^", "D"]
 
 
 def test_controls_alone_are_no_trade_off():
