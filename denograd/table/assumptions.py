@@ -31,7 +31,7 @@ UNEVEN = 2.5
 """The residual is so many times as large in one part of the data as in another."""
 
 EXCESS = 1.15
-"""A level so many times its bound is not to be believed."""
+"""A level so many times its bound, or what was used of it, is not to be believed."""
 
 UNPREDICTED = 0.9
 """Share of a column's variance that the residual keeps where nobody predicts it."""
@@ -141,13 +141,13 @@ def _of_column(evidence: Evidence, j: int) -> list[Finding]:
                 "or add columns that know of it",
             )
         )
-    elif sigma > 0 and asked > EXCESS * bound:
+    elif sigma > 0 and asked > EXCESS * min(bound, sigma):
         found.append(
             Finding(
                 "level",
                 name,
-                asked / bound,
-                f"the level {asked:.4g} is more than the residual allows (bound {bound:.4g}, {sigma:.4g} was used): "
+                asked / min(bound, sigma),
+                f"the level {asked:.4g} is more than the data allow (bound {bound:.4g}, {sigma:.4g} was used): "
                 "it may be too large, or the noise of one reading resembles the next one's, and that part cannot be "
                 "told from signal. Measure the level again, or thin the readings out",
             )

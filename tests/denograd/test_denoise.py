@@ -310,6 +310,13 @@ def counts(n=1000, share=0.05, seed=0):
     return clean, clean + level * rng.normal(size=clean.shape), level
 
 
+def test_a_level_that_the_values_themselves_speak_against_is_told():
+    _, X, level = counts()
+    result = denoise(X, level * [2.5, 1, 1, 1], "tabular", hidden=0, verbose=False)
+    assert result.asked[0] < result.bound[0]  # the residual alone would allow it
+    assert 0 in [finding.column for finding in result.check() if finding.what == "level"]
+
+
 def left(data, clean, noisy):
     return ((data - clean) ** 2).mean(0) / ((noisy - clean) ** 2).mean(0)
 
