@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.base import paths
-from experiments.base.errors import HarnessError
+from experiments.base.errors import WrongCall
 from experiments.report.analysis.findings import findings
 from experiments.report.analysis.labelling import results_of
 from experiments.report.analysis.results import Results
@@ -35,6 +35,10 @@ def rebuild(
 ) -> list[Path]:
     """Write the archive, tables, figures, report.md and report.html of a campaign; see `command.write_report`."""
     cells = archive.load(folder)
+    if readme:
+        markers(
+            README.read_text(encoding="utf-8"), folder.name
+        )  # what is wrong there is said before any work
     with writing(folder):
         parquet = archive.save(cells, folder)
         everything = results_of(cells)
@@ -92,18 +96,12 @@ def _keep_only(folder: Path, kept: Iterable[Path], suffixes: tuple[str, ...]) ->
 README = paths.ROOT / "README.md"
 
 
-class NoMarkers(HarnessError):
+class NoMarkers(WrongCall):
     """The README lacks the markers that say where a campaign's results stand."""
 
 
 def rewrite(campaign: str, everything: Results, path: Path = README) -> Path:
-    """Put a campaign's overview and findings between its markers in the README.
-
-    Raises
-    ------
-    NoMarkers
-        If they are not there.
-    """
+    """Put a campaign's overview and findings between its markers in the README; raises as `markers` does."""
     write_atomically(path, rewritten(path.read_text(encoding="utf-8"), campaign, everything, path).encode())
     return path
 
@@ -114,17 +112,33 @@ def rewritten(text: str, campaign: str, everything: Results, path: Path = README
         f"overview of {campaign}": table_markdown(overview(everything)).strip(),
         f"findings of {campaign}": "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
     }
-    marks = {name: (f"<!-- {name} -->", f"<!-- end of {name} -->") for name in blocks}
-    if not any(start in text for start, _ in marks.values()):
-        listed = " or ".join(f"'{start}' and '{end}'" for start, end in marks.values())
-        raise NoMarkers(f"{path} must hold {listed}: what stands between is made anew")
-    for name, block in blocks.items():
-        start, end = marks[name]
-        if not (text.count(start) == text.count(end) <= 1):
-            raise NoMarkers(f"{path} must hold '{start}' and '{end}' once each, or neither")
-        if start not in text:
-            continue
+    for name, (start, end) in markers(text, campaign, path).items():
         before, rest = text.split(start)
         after = rest.split(end, 1)[1]
-        text = f"{before}{start}\n{block}\n{end}{after}"
+        text = f"{before}{start}\n{blocks[name]}\n{end}{after}"
     return text
+
+
+def markers(text: str, campaign: str, path: Path = README) -> dict[str, tuple[str, str]]:
+    """Start and end of the campaign's blocks in a README's text, by name.
+
+    Raises
+    ------
+    NoMarkers
+        If there is none, or one that is not a pair in this order.
+    """
+    marks = {
+        name: (f"<!-- {name} -->", f"<!-- end of {name} -->")
+        for name in (f"overview of {campaign}", f"findings of {campaign}")
+    }
+    for start, end in marks.values():
+        if not (text.count(start) == text.count(end) <= 1) or text.find(end) < text.find(start):
+            raise NoMarkers(f"{path} must hold '{start}' and then '{end}' once each, or neither")
+    found = {name: pair for name, pair in marks.items() if pair[0] in text}
+    if not found:
+        listed = " or ".join(f"'{start}' and '{end}'" for start, end in marks.values())
+        raise NoMarkers(
+            f"{path} has no place for the results of '{campaign}': write {listed} where they shall stand, "
+            "a line each, or leave readme=true out"
+        )
+    return found

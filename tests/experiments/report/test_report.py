@@ -405,6 +405,16 @@ def test_a_readme_without_markers_is_refused(tmp_path):
     with pytest.raises(rebuild.NoMarkers, match="overview of mine"):
         rebuild.rewrite("mine", results_of(frame(small())), path)
     assert path.read_text() == "# Mine\n"
+    path.write_text("<!-- end of findings of mine -->\n<!-- findings of mine -->\n")
+    with pytest.raises(rebuild.NoMarkers, match="and then"):
+        rebuild.rewrite("mine", results_of(frame(small())), path)
+
+
+def test_a_readme_without_a_place_for_a_campaign_is_named_before_anything_is_written(tmp_path, capsys):
+    folder = write(tmp_path / "made-up", small(datasets=("ett",), protocols=("paper",)))
+    assert report.main([f"results_dir={tmp_path}", "campaign=made-up", "readme=true"]) == 2
+    assert "or leave readme=true out" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["cells"]
 
 
 # --------------------------------------------------------------------------------------- what is refused
