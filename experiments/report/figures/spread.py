@@ -71,6 +71,6 @@ def _panel(axes: Axes, colours: Sequence[str], numbers: Sequence[np.ndarray], *,
                     fontsize=5,
                     color=colour,
                     ha="left" if left else "right",
-                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.3},
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.95, "pad": 0.3},
                 )
                 note.set_in_layout(False)
