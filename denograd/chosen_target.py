@@ -13,7 +13,17 @@ from denograd.data.arrays import Array
 from denograd.data.checks import check_count, check_nonnegative, check_positive
 from denograd.models.folds import fold_of
 from denograd.regressor_base import RegressorBase
-from denograd.target_choice import Choice, Folds, Learner, choose, default_teacher, jittered, read_versions
+from denograd.target_choice import (
+    Choice,
+    Folds,
+    Learner,
+    choose,
+    default_teacher,
+    jittered,
+    one_column,
+    read_versions,
+    seed_from,
+)
 
 Mix = Literal["auto", "labels", "predictions"]
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -64,7 +74,7 @@ class ChosenTarget(RegressorBase):
         and all others that are linear in their labels do.
     n_jobs : int, optional
         Processes, as in joblib.
-    random_state : int or None
+    random_state : int, RandomState or None
         Seed of the folds of a table and of the default teacher; None draws a new one for every fit.
     verbose : bool
         Show a progress bar where stderr is a terminal.
@@ -80,8 +90,8 @@ class ChosenTarget(RegressorBase):
     report_ : list of dict
         Per version and for the chosen mixture: ``target``, ``weight``, ``error`` (held-out mean squared error on
         observed targets), ``gain``, ``standard_error``, ``luck`` (the part of the standard error that comes from
-        fits and not from rows) and ``worst_fold`` (the smallest gain of a fold; all four as shares of the error
-        with the observed target), and ``verdict``, in words.
+        fits and not from rows, conservative: rather too large) and ``worst_fold`` (the smallest gain of a fold; all
+        four as shares of the error with the observed target), and ``verdict``, in words.
     y_ : (n,) array
         The mixed labels.
     regressors_ : list
@@ -90,8 +100,9 @@ class ChosenTarget(RegressorBase):
     Notes
     -----
     In a hyper-parameter search, whose folds must split the versions as well, pass them as further columns of
-    `y`, or as an array or DataFrame ``versions`` (as a parameter of the search's ``fit``; where metadata routing
-    is enabled, after ``set_fit_request(versions=True)``).
+    `y` (and leave scoring to `score`: other scorers would compare predictions with every column), or as one array or
+    DataFrame ``versions`` (as a parameter of the search's ``fit``; where metadata routing is enabled, after
+    ``set_fit_request(versions=True)``).
 
     Examples
     --------
@@ -118,7 +129,7 @@ class ChosenTarget(RegressorBase):
         se: float | None = None,
         mix: Mix = "auto",
         n_jobs: int | None = None,
-        random_state: int | None = 0,
+        random_state: int | np.random.RandomState | None = 0,
         verbose: bool = False,
     ):
         self.regressor = regressor
@@ -207,16 +218,16 @@ class ChosenTarget(RegressorBase):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "regressors_")
-        found = [model.predict(X) for model in self.regressors_]
+        found = [one_column(model.predict(X)) for model in self.regressors_]
         if len(found) == 1:
             return found[0]
         return np.tensordot(self.weights_[self.weights_ > 0], np.stack(found), 1)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2 on the observed target, the first column of `y`."""
         from sklearn.metrics import r2_score
 
-        return float(r2_score(read_versions(y, None)[0][0], self.predict(X)))
+        return float(r2_score(read_versions(y, None)[0][0], self.predict(X), sample_weight=sample_weight))
 
     @property
     def n_features_in_(self) -> int:
@@ -341,6 +352,10 @@ class ChosenTarget(RegressorBase):
         if self.folds < least:
             raise ValueError(f"folds must be at least {least}, got {self.folds}")
         check_nonnegative(gap=self.gap, se=self._se())
+        if int(self.gap) != self.gap:
+            raise ValueError(f"gap must be a whole number of rows, got {self.gap}")
+        if not isinstance(self.ordered, bool | np.bool_):
+            raise TypeError(f"ordered must be True or False, got {self.ordered!r}")
         if self.gap and not self.ordered:
             raise ValueError(
                 f"gap={self.gap} has no effect where rows have no order: set ordered=True as well"
@@ -350,9 +365,7 @@ class ChosenTarget(RegressorBase):
             raise ValueError(f"step must be a whole share of 1, such as 0.1 or 0.25, got {self.step}")
         if self.mix not in get_args(Mix):
             raise ValueError(f"mix must be one of {', '.join(get_args(Mix))}, got {self.mix!r}")
-        if self.random_state is None:
-            return int(np.random.default_rng().integers(2**31))
-        return self.random_state
+        return seed_from(self.random_state)
 
     def _se(self) -> float:
         if self.se is not None:

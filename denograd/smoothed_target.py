@@ -55,9 +55,9 @@ def smooth_target(
     Parameters
     ----------
     frame : (n, c) array, tensor or DataFrame, or (n,) array or Series
-        The series, all its channels in any units, the target among them.
+        The series, all its channels in any units, the target among them; without the rows of a test part.
     target : int or str
-        Column of the target.
+        Column of the target: its name, or its number.
     kind : {"series", "tabular"}
         On a table the prediction uses only the row's other columns. A regressor can compute that itself,
         so it is worth trying only as a version for `denograd.ChosenTarget`.
@@ -81,7 +81,7 @@ def smooth_target(
     TypeError
         If values are not floating-point numbers.
     ValueError
-        For NaN, a target that is not there or does not vary, or too few rows.
+        For NaN, a target that is not there, is there twice or does not vary, or too few rows.
 
     Examples
     --------
@@ -120,18 +120,21 @@ def smooth_target(
 
 def _column(frame: Any, values: Array, target: Any) -> int:
     """Find the target's number by its name or its number."""
-    if is_frame(frame):
-        names = list(frame.columns)
-        if target in names:
-            return names.index(target)
-        if isinstance(target, str):
-            near = difflib.get_close_matches(target, [str(name) for name in names]) or names[:5]
-            raise ValueError(f"frame has no column {target!r}; near names: {', '.join(map(str, near))}")
+    names = list(frame.columns) if is_frame(frame) else [frame.name] if is_column(frame) else []
+    one = isinstance(target, tuple) or np.ndim(target) == 0  # a tuple names a column of a MultiIndex
+    found = [column for column, name in enumerate(names) if one and name == target]
+    if len(found) > 1:
+        raise ValueError(f"frame has {len(found)} columns {target!r}: give the target's number")
+    if found:
+        return found[0]
+    if isinstance(target, str) and names:
+        near = difflib.get_close_matches(target, [str(name) for name in names]) or names[:5]
+        raise ValueError(f"frame has no column {target!r}; near names: {', '.join(map(str, near))}")
     width = values.shape[1]
     if not isinstance(target, int | np.integer) or isinstance(target, bool) or not -width <= target < width:
         raise ValueError(
             f"target must be the number of one of the {width} columns, 0 to {width - 1}"
-            f"{', or its name' if is_frame(frame) else ''}, got {target!r}"
+            f"{', or its name' if names else ''}, got {repr(target) if one else f'a {type(target).__name__}'}"
         )
     column: int = int(target) % width
     return column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from denograd.data.arrays import Array, is_column, is_frame
+from denograd.map.blind_spot import MOST
 
 Rows = NDArray[np.int64]
 
@@ -82,7 +83,15 @@ class Learner:
         from sklearn.utils import _safe_indexing
 
         model = self.fitted(target, rows)
-        return [np.asarray(model.predict(_safe_indexing(self.X, part)), float).ravel() for part in parts]
+        found = [one_column(model.predict(_safe_indexing(self.X, part))).astype(float) for part in parts]
+        for part, values in zip(parts, found, strict=True):
+            if values.shape != part.shape or not np.isfinite(values).all():
+                what = "NaN or infinite values" if values.shape == part.shape else f"shape {values.shape}"
+                raise ValueError(
+                    f"{self.model!r} predicted {what} for {len(part)} held-out rows, where ({len(part)},) finite "
+                    f"numbers are needed; it had learnt from {len(rows)} rows"
+                )
+        return found
 
     def fitted(self, target: Array, rows: Rows | None = None) -> Any:
         """Fit a clone on `rows`; None means all."""
@@ -91,13 +100,48 @@ class Learner:
 
         X, params = self.X, self.params
         if rows is not None:
-            n = len(target)
-            X, target = _safe_indexing(X, rows), target[rows]
             params = {
-                name: _safe_indexing(value, rows) if getattr(value, "shape", ())[:1] == (n,) else value
+                name: _safe_indexing(value, rows) if _per_row(value, len(target)) else value
                 for name, value in params.items()
             }
-        return clone(self.model).fit(X, target, **params)
+            X, target = _safe_indexing(X, rows), target[rows]
+        model = clone(self.model)
+        try:
+            model.fit(X, target, **params)
+        except Exception as error:
+            error.add_note(f"This was {self.model!r}, learning from {len(target)} rows in ChosenTarget.")
+            raise
+        return model
+
+
+def one_column(predicted: Any) -> Array:
+    """Predictions as an array; a single column is taken for its values."""
+    values: Array = np.asarray(predicted)
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def _per_row(value: Any, n: int) -> bool:
+    """Whether a parameter of a fit has one entry per row."""
+    return getattr(value, "shape", ())[:1] == (n,) or (isinstance(value, list) and len(value) == n)
+
+
+def seed_from(random_state: Any) -> int:
+    """Give the seed of a fit: a number as it is, or one drawn anew.
+
+    Raises
+    ------
+    ValueError
+        For what is no seed of NumPy's and scikit-learn's generators.
+    """
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
+        raise ValueError(
+            f"random_state must be an integer from 0 to 2**32 - 1, a RandomState or None, got {random_state!r}"
+        )
+    return int(random_state)
 
 
 def jittered(target: Array, seed: int) -> Array:
@@ -144,7 +188,9 @@ def choose(
 
     With `again`, a gain is the mean of two, one with either P_0. Their difference on fold k, d_k, is that of two
     fits which differ by luck alone, so the squared standard error of the gain is that of the rows plus
-    ``mean(d_k^2) / folds``.
+    ``mean(d_k^2) / folds``. This is conservative. If one fit has the luck variance s^2, d_k^2 is 2 s^2 in expectation,
+    while a gain, the mean over two fits on the observed target less one on another, varies by 1.5 s^2; and a part
+    of the luck already shows in the spread of the rows.
 
     Parameters
     ----------
@@ -245,19 +291,24 @@ def read_versions(y: Any, versions: Any) -> tuple[list[Array], list[str]]:
     Raises
     ------
     TypeError, ValueError
-        For values that are no finite numbers, or lengths that differ.
+        For values that are no finite numbers, or lengths or indices that differ.
     """
     columns, names = _columns(y, "y")
     names = ["observed", *names[1:]]
     if versions is not None:
-        parts = list(versions) if isinstance(versions, tuple | list) else [versions]
-        for k, part in enumerate(parts):
-            where = f"versions[{k}]" if isinstance(versions, tuple | list) else "versions"
+        many = isinstance(versions, tuple | list)
+        for k, part in enumerate(versions if many else [versions]):
+            where = f"versions[{k}]" if many else "versions"
             more, called = _columns(part, where)
+            if len(more[0]) != len(columns[0]):
+                hint = "; a search's folds split versions that are one (n, m) array" if many else ""
+                raise ValueError(f"y has {len(columns[0])} rows, a version of it {len(more[0])}{hint}")
+            if not _same_rows(y, part):
+                raise ValueError(
+                    f"y and {where} have the same index labels in different rows: align them, or pass "
+                    f"{where} as an array to go by position"
+                )
             columns, names = [*columns, *more], [*names, *called]
-    for column in columns[1:]:
-        if len(column) != len(columns[0]):
-            raise ValueError(f"y has {len(columns[0])} rows, a version of it {len(column)}")
     return columns, [name or f"version {k}" for k, name in enumerate(names)]
 
 
@@ -267,26 +318,49 @@ def _columns(values: Any, where: str) -> tuple[list[Array], list[str]]:
 
     if values is None:
         raise ValueError(f"{where} is None: ChosenTarget requires y to be passed, but the target y is None")
+    if isinstance(values, Mapping):
+        raise TypeError(f"{where} is a {type(values).__name__}: a pandas.DataFrame of it keeps the names")
     names = [str(c) for c in values.columns] if is_frame(values) else []
     if is_column(values) and values.name is not None:
         names = [str(values.name)]
+    shape = values.shape if hasattr(values, "shape") else np.asarray(values).shape
+    if len(shape) not in (1, 2):
+        also = "; of what smooth_target returns, pass values" if shape == () else ""
+        raise ValueError(f"{where} must have shape (n,) or (n, columns), got {shape}{also}")
     array = check_array(values, ensure_2d=False, dtype=float, input_name=where)
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=where == "y")
-    if array.ndim not in (1, 2):
-        raise ValueError(f"{where} must have shape (n,) or (n, columns), got {array.shape}")
+    largest = float(np.abs(array).max())
+    if largest > MOST or 0 < largest < 1 / MOST:
+        raise ValueError(
+            f"{where} has values of size {largest:.3g}, which cannot be computed with: give it in another unit"
+        )
     found = [array] if array.ndim == 1 else list(np.ascontiguousarray(array.T))
     return found, names or [""] * len(found)
 
 
+def _same_rows(y: Any, version: Any) -> bool:
+    """Whether the labels that two pandas indices share stand in the same rows of both."""
+    one: Any = getattr(y, "index", None)
+    two: Any = getattr(version, "index", None)
+    if not (hasattr(one, "isin") and hasattr(two, "isin")):  # a list's index is a method
+        return True
+    return bool(one.equals(two) or not one.isin(two).any())
+
+
 def default_teacher(ordered: bool, seed: int) -> Any:
-    """Ridge, its penalty by leave-one-out; on a table the mean of that and of light boosted trees."""
+    """Ridge, its penalty by leave-one-out; on a table the mean of that and of light boosted trees.
+
+    For a regressor that takes NaN in its features, they are the column's mean for the ridge.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    ridge = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-1, 4, 11)))
+    gaps = SimpleImputer(keep_empty_features=True)
+    ridge = make_pipeline(gaps, StandardScaler(), RidgeCV(alphas=np.logspace(-1, 4, 11)))
     if ordered:
         return ridge
     trees = HistGradientBoostingRegressor(

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from denograd import ChosenTarget
+from denograd import ChosenTarget, smooth_target
 from denograd.target_choice import Folds, choose, mixtures
 
 NOT_CHECKED = {
@@ -316,6 +316,10 @@ def test_parameters_of_fit_reach_every_fit(spy):
         assert params["validation"] is held
         at = [int(np.flatnonzero((row == X).all(1))[0]) for row in rows]
         np.testing.assert_array_equal(params["sample_weight"], weight[at])
+    assert (
+        ChosenTarget(Ridge(), None).fit(X, y, sample_weight=list(weight)).report_
+        == ChosenTarget(Ridge(), None).fit(X, y, sample_weight=weight).report_
+    )
     with sklearn.config_context(enable_metadata_routing=True):
         ridge = Ridge().set_fit_request(sample_weight=True)
         routed = ChosenTarget(ridge, None).fit(X, y, sample_weight=weight + 1)
@@ -368,6 +372,114 @@ def test_processes_and_seeds_do_not_change_the_result():
     assert repr(one) == "ChosenTarget(regressor=KNeighborsRegressor())"
 
 
+class Says(RegressorMixin, BaseEstimator):
+    """A mean, given in the form of the function `form`; its `fit` returns nothing."""
+
+    def __init__(self, form=np.asarray):
+        self.form = form
+
+    def fit(self, X, y):
+        self.mean_ = y.mean()
+
+    def predict(self, X):
+        return self.form(np.full(len(X), self.mean_))
+
+
+@pytest.mark.parametrize("mix", ["labels", "predictions"])
+@pytest.mark.parametrize("form", [list, pd.Series, lambda values: values[:, None]])
+def test_predictions_have_one_form_whatever_the_regressor_s(form, mix):
+    X, y, truth = noisy_line(60)
+    model = ChosenTarget(Says(form), Says(form), mix=mix).fit(X, y, versions=(truth,))
+    found = model.predict(X)
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, np.full(60, y.mean()))
+    assert model.score(X, y, sample_weight=np.ones(60)) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (
+            lambda values: values[1:],
+            r"Says.* predicted shape \(14,\) for 15 held-out rows.* learnt from 45 rows",
+        ),
+        (lambda values: np.stack([values, values], 1), r"predicted shape \(15, 2\)"),
+        (lambda values: values * np.nan, "predicted NaN or infinite values for 15"),
+    ],
+)
+def test_predictions_that_cannot_be_judged_are_named(form, message):
+    X, y, _ = noisy_line(60)
+    with pytest.raises(ValueError, match=message):
+        ChosenTarget(Says(form), None).fit(X, y, versions=(y,))
+
+
+def test_a_fit_that_fails_is_named():
+    class Fails(Says):
+        def fit(self, X, y):
+            if len(y) < 60:
+                raise ArithmeticError("singular")
+
+    X, y, _ = noisy_line(60)
+    with pytest.raises(ArithmeticError, match="singular") as caught:
+        ChosenTarget(Fails(), None).fit(X, y)
+    assert caught.value.__notes__ == ["This was Fails(), learning from 45 rows in ChosenTarget."]
+
+
+def test_features_may_lack_values_where_the_regressor_takes_it():
+    X, y, truth = noisy_line()
+    gaps = X.copy()
+    gaps[::7, 1] = np.nan
+    for ordered in (False, True):
+        model = ChosenTarget(DecisionTreeRegressor(max_depth=3), folds=3, ordered=ordered).fit(gaps, y)
+        assert np.isfinite([row["gain"] for row in model.report_]).all()
+    with pytest.raises(ValueError, match="NaN") as caught:
+        ChosenTarget(Ridge()).fit(gaps, y, versions=(truth,))
+    assert "Ridge()" in caught.value.__notes__[0]
+
+
+def test_a_test_part_of_noise_changes_nothing():
+    rng = np.random.default_rng(0)
+    series = np.sin(np.arange(260) / 7)[:, None] + 0.3 * rng.normal(size=(260, 2))
+    train, valid, window = 200, 220, 8
+    windows = np.lib.stride_tricks.sliding_window_view(series[:-1], window, axis=0).reshape(-1, 2 * window)
+    found = []
+    for noise in (False, True):
+        mine = series.copy()
+        if noise:
+            mine[valid:] = 9 * rng.normal(size=mine[valid:].shape)
+        labels = smooth_target(mine[:valid], 0, valid_from=train, hidden=0).values[window:train]
+        X = np.lib.stride_tricks.sliding_window_view(mine[:-1], window, axis=0).reshape(-1, 2 * window)
+        model = ChosenTarget(KNeighborsRegressor(), ordered=True, gap=window + 8)
+        found.append(model.fit(X[: train - window], mine[window:train, 0], versions=(labels,)))
+        model.predict(X[valid:])
+    one, two = found
+    assert one.weights_[0] < 1
+    assert pickle.dumps((one.report_, one.gain_)) == pickle.dumps((two.report_, two.gain_))
+    for name in ("weights_", "y_"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+    assert one.predict(windows).tobytes() == two.predict(windows).tobytes()
+
+
+def test_versions_of_other_rows_are_refused():
+    X, y, truth = noisy_line(60)
+    target = pd.Series(y, index=pd.date_range("2026", periods=60))
+    late = pd.Series(truth, index=target.index + pd.Timedelta(days=1))
+    with pytest.raises(ValueError, match=r"y and versions\[0\] have the same index labels in different rows"):
+        ChosenTarget(Ridge()).fit(X, target, versions=(late,))
+    by_position = ChosenTarget(Ridge(), None).fit(X, target, versions=(late.to_numpy(),))
+    other_labels = ChosenTarget(Ridge(), None).fit(X, target, versions=late.reset_index(drop=True))
+    np.testing.assert_array_equal(by_position.weights_, other_labels.weights_)
+
+
+def test_a_seed_may_be_a_generator_of_scikit_learn_s():
+    X, y, _ = noisy_line(60)
+    one, two = (ChosenTarget(Ridge(), random_state=np.random.RandomState(seed)).fit(X, y) for seed in (3, 3))
+    assert one.report_ == two.report_
+    for wrong in (-1, 2**32, "a", 1.5):
+        with pytest.raises(ValueError, match=r"random_state must be an integer from 0 to 2\*\*32 - 1"):
+            ChosenTarget(Ridge(), random_state=wrong).fit(X, y)
+
+
 def test_wrong_calls_say_what_to_do():
     X, y, _ = noisy_line(60)
     with pytest.raises(NotFittedError):
@@ -375,6 +487,7 @@ def test_wrong_calls_say_what_to_do():
     for wrong, message in (
         ({"regressor": None}, r"regressor must be a regressor.*such as Ridge\(\), got None"),
         ({"regressor": Ridge}, "regressor must be a regressor"),
+        ({"ordered": "no"}, "ordered must be True or False, got 'no'"),
         ({"teacher": "ridge"}, r"teacher must be a regressor.*'default' or None, got 'ridge'"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -383,6 +496,8 @@ def test_wrong_calls_say_what_to_do():
         ({"folds": 2}, "folds must be at least 3, got 2"),
         ({"folds": 1, "teacher": None}, "folds must be at least 2, got 1"),
         ({"gap": 3}, "gap=3 has no effect.*ordered=True"),
+        ({"gap": 1.5, "ordered": True}, "gap must be a whole number of rows, got 1.5"),
+        ({"gap": 99, "ordered": True}, "gap=99 around 2 of 4 folds leaves 0 of 60 rows"),
         ({"step": 0.3}, "step must be a whole share of 1"),
         ({"se": -1}, "se must be a number of at least 0"),
         ({"mix": "both"}, "mix must be one of auto, labels, predictions, got 'both'"),
@@ -393,6 +508,14 @@ def test_wrong_calls_say_what_to_do():
         ChosenTarget(Ridge()).fit(X, y, versions=(y[1:],))
     with pytest.raises(ValueError, match=r"versions\[0\] contains NaN"):
         ChosenTarget(Ridge()).fit(X, y, versions=(np.full(60, np.nan),))
+    with pytest.raises(ValueError, match=r"versions\[1\] must have shape .* got \(\); .* pass values"):
+        ChosenTarget(Ridge()).fit(X, y, versions=(y, 0.9))
+    with pytest.raises(ValueError, match=r"versions must have shape .* got \(60, 1, 1\)"):
+        ChosenTarget(Ridge()).fit(X, y, versions=y[:, None, None])
+    with pytest.raises(TypeError, match="versions is a dict"):
+        ChosenTarget(Ridge()).fit(X, y, versions={"smoothed": y})
+    with pytest.raises(ValueError, match=r"y has values of size .*give it in another unit"):
+        ChosenTarget(Ridge()).fit(X, y * 1e200)
     with pytest.raises(ValueError, match="inconsistent"):
         ChosenTarget(Ridge()).fit(X[1:], y)
     with pytest.raises(ValueError, match="n_samples=7 is too few for 4 folds"):

@@ -53,7 +53,7 @@ def test_frames_names_and_single_series():
     assert by_name.index.equals(frame.index)
     np.testing.assert_array_equal(by_name, smooth_target(frame, 1, **QUICK).values)
     np.testing.assert_array_equal(by_name, smooth_target(frame, -2, **QUICK).values)
-    alone = smooth_target(frame["sun"], 0, **QUICK)
+    alone = smooth_target(frame["sun"], "sun", **QUICK)
     assert alone.values.name == "sun"
     assert alone.r2 > 0.5
     np.testing.assert_array_equal(alone.values, smooth_target(frame["sun"].to_numpy(), 0, **QUICK).values)
@@ -92,6 +92,14 @@ def test_what_cannot_be_is_refused():
         smooth_target(noisy, 3)
     with pytest.raises(ValueError, match="got 'load'"):
         smooth_target(noisy, "load")
+    with pytest.raises(ValueError, match="or its name, got a Series"):
+        smooth_target(frame, frame["load"])
+    with pytest.raises(ValueError, match="frame has 2 columns 'load'"):
+        smooth_target(pd.concat([frame, frame], axis=1), "load")
+    with pytest.raises(TypeError, match=r"column 'time'.* leave the column out"):
+        smooth_target(frame.assign(time=pd.date_range("2026", periods=100)), "load")
+    with pytest.raises(ValueError, match="kind must be 'tabular' or 'series', got 'table'"):
+        smooth_target(frame, "load", kind="table")
     with pytest.raises(ValueError, match=r"valid_from must be a row number from 1 to 100.*got 101"):
         smooth_target(noisy, 0, valid_from=101)
     with pytest.raises(ValueError, match="one single value"):
