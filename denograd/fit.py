@@ -22,6 +22,9 @@ from denograd.table.result import DenoisedData
 
 Gaps = Literal["keep", "fill"]
 
+GROWS = "grows with the value"
+"""Evidence of a level that is a share of the value, and nothing else."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -83,9 +86,10 @@ class Fit:
             verbose=verbose,
         )
         # what the refinement adds to a level's origin, or says in its place
+        on_top = (np.atleast_2d(relative) > 0).any(0) & readings.moves & (evidence != GROWS)
         said = [
-            e + f.removeprefix("given") if f.startswith("given") else f
-            for e, f in zip(asked.evidence, found.evidence, strict=True)
+            e + "; sigma_relative on top" * t + f.removeprefix("given") if f.startswith("given") else f
+            for e, t, f in zip(asked.evidence, on_top.tolist(), found.evidence, strict=True)
         ]
         return cls(readings, filled, blind, found, asked.sigma, said, solver)
 

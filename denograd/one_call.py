@@ -10,10 +10,10 @@ import torch
 
 from denograd.data.arrays import Kind, is_column
 from denograd.data.threads import one_thread
-from denograd.fit import Fit, Gaps
+from denograd.fit import GROWS, Fit, Gaps
 from denograd.map.measured_level import quiet_level, replicate_level, resolution_level
 from denograd.map.solve import Solver
-from denograd.table.readings import Readings, take
+from denograd.table.readings import Readings, same_columns, take
 from denograd.table.result import DenoisedData
 
 Unit = Literal["data", "std"]
@@ -110,13 +110,18 @@ def denoise(
     if is_column(sigma):
         sigma = sigma.to_dict()
     readings = take(X, sigma=sigma, kind=kind, time=time, skip=skip)
-    relative = _level(readings, sigma_relative, "data")
+    if sigma_relative is None or isinstance(sigma_relative, str):
+        raise TypeError(
+            f"sigma_relative must be a number, one per column or {{column: share}}, got {sigma_relative!r}"
+        )
+    relative = readings.on_grid(readings.level(sigma_relative, "sigma_relative"))
     named = {"sigma": sigma, "replicates": replicates, "quiet": quiet, "resolution": resolution}
     named = {name: value for name, value in named.items() if value is not None}
     if len(named) > 1:
         raise TypeError(f"{' and '.join(named)} both name the noise level: leave one of them")
     if "replicates" in named:
         repeats = replicates if isinstance(replicates, list) or np.ndim(replicates) == 3 else [replicates]
+        repeats = [same_columns(R, X, "replicates") for R in repeats]
         others = [take(R, sigma=sigma, kind=kind, time=time, skip=skip).matrix for R in repeats]
         level, evidence = replicate_level(readings.matrix, others)
     elif "quiet" in named:
@@ -126,9 +131,9 @@ def denoise(
             )
         level, evidence = quiet_level(readings.rows(readings.matrix), quiet)
     elif "resolution" in named:
-        level, evidence = resolution_level(readings.matrix, readings.level(resolution))
+        level, evidence = resolution_level(readings.matrix, readings.level(resolution, "resolution"))
     elif sigma is None and np.any(relative):
-        level, evidence = np.zeros(len(readings.moves)), "grows with the value"
+        level, evidence = np.zeros(len(readings.moves)), GROWS
     else:
         level, evidence = _level(readings, sigma, sigma_unit), "given"
     if isinstance(X, torch.Tensor):
@@ -148,6 +153,4 @@ def _level(readings: Readings, sigma: Any, unit: Unit) -> Any:
         return level
     if unit == "std":
         level = level * np.nanstd(readings.matrix, 0)
-    if level.ndim == 2 and readings.grid is not None:
-        level = np.nan_to_num(readings.grid.spread(level))
-    return level
+    return readings.on_grid(level)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from denograd.data.arrays import Array, Kind, is_frame
+from denograd.data.arrays import Array, Kind, is_column, is_frame
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
 from denograd.map.gaps import column_groups, fill_gaps, interpolate, see_past_gaps
@@ -19,6 +19,7 @@ from denograd.map.refine import posterior_of, refine
 from denograd.map.solve import Solver
 from denograd.new_rows import NewRows
 from denograd.table.polars_frame import is_polars
+from denograd.table.readings import as_numbers
 
 
 class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -201,11 +202,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
     def _level(self, names: list[Any] | None, width: int) -> Array:
         """One level per column, 0 for a held one."""
-        sigma = self.sigma
-        if isinstance(sigma, Mapping):
-            known = names if names is not None else list(range(width))
-            sigma = [float(sigma.get(name, 0.0)) for name in known]
-        level = np.asarray(sigma, dtype=float)
+        level = as_numbers(self.sigma, names if names is not None else list(range(width)), "sigma")
         if level.ndim > 1 or (level.ndim == 1 and len(level) != width):
             raise ValueError(f"sigma must be a number or one per column ({width}), got shape {level.shape}")
         return np.where(self.moves_, np.broadcast_to(level, (width,)), 0.0)
@@ -237,6 +234,8 @@ def _moves(X: Any, sigma: Any) -> Any:
     ValueError
         For levels of columns that are not there.
     """
+    if is_column(sigma):
+        sigma = sigma.to_dict()
     if is_frame(X) or is_polars(X):
         names = list(X.columns)
         if isinstance(sigma, Mapping):

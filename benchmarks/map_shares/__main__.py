@@ -13,6 +13,7 @@ others     every denoiser of `baselines` that holds a table or series by itself,
 levels     the level is not told: `auto` and `common`
 laplace, student, impulses, half, double, rounded, memory   an assumption fails
 per_row, proportional   levels that differ between rows, told or (`one_level`) only their mean
+all_rows   all rows of a data set: `auto`, closed form, L-BFGS, the strong peers and DN-ResNet
 large      10,000 rows (100,000 of a table that has them, its first 20 columns): seconds, beside L-BFGS, and memory
 """
 

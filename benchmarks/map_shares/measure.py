@@ -36,18 +36,20 @@ WANTED = {
     "rt_iot2022": (0.072, 0.068, 0.07),
 }
 LEVELS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
-STRONG: dict[str, Callable[[], Denoiser]] = {
+Makers = dict[str, Callable[[], Denoiser]]
+STRONG: Makers = {
     "SingularValues": SingularValues,
     "SingularSpectrum": SingularSpectrum,
     "BayesShrink": BayesShrink,
 }
-OTHERS: dict[str, Callable[[], Denoiser]] = STRONG | {
+OTHERS: Makers = STRONG | {
     cls.__name__: lambda cls=cls: cls("sound")
     for cls in (DnResNet, DAE, PCA, Wavelet, EMD, Kalman, MovingAverage)
 }
+PEERS: Makers = STRONG | {"DnResNet": OTHERS["DnResNet"]}
 FAILING = ("laplace", "student", "impulses", "half", "double", "rounded", "memory")
 UNEQUAL = ("per_row", "proportional")
-VARIANTS = ("known", "others", "levels", *FAILING, *UNEQUAL, "large")
+VARIANTS = ("known", "others", "levels", *FAILING, *UNEQUAL, "all_rows", "large")
 REPEATS = 0.5
 """A column repeats its values if fewer than this share of the clean ones are distinct."""
 
@@ -62,7 +64,7 @@ def measurements(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     sigmas = SIGMAS
                 elif variant == "levels":
                     sigmas = LEVELS
-                elif variant in (*UNEQUAL, "large"):
+                elif variant in (*UNEQUAL, "all_rows", "large"):
                     sigmas = (0.2,)
                 for sigma in sigmas:
                     if options.sigmas is None or sigma in options.sigmas:
@@ -137,24 +139,19 @@ class Judge:
 
 def measure(task: dict[str, Any], rows: int) -> dict[str, Any]:
     """Inject, fit, refine, compare with the truth."""
-    sigma, seed, variant = task["sigma"], task["seed"], task["variant"]
+    name, sigma, seed, variant = (task[k] for k in ("data", "sigma", "seed", "variant"))
     large = variant == "large"
-    clean, kind = draw(
-        task["data"], 100_000 if large and task["data"] == "rt_iot2022" else 10_000 if large else rows, seed
-    )
+    if large:
+        rows = 100_000 if name == "rt_iot2022" else 10_000
+    clean, kind = draw(name, 0 if variant == "all_rows" else rows, seed)
     clean = clean[:, :20] if large else clean
     noisy, level = inject(clean, sigma, seed, variant) if sigma else (clean, 0.0)
     judge, n = Judge(clean, noisy), len(noisy)
     result: dict[str, Any] = {**task, "rows": n, "columns": clean.shape[1]}
     if variant == "others":
-        for name, make in OTHERS.items():
-            denoiser, problem = make(), Problem(kind, sigma=sigma)
-            if denoiser.skip(problem) is None and not (denoiser.sequential and kind == "tabular"):
-                refined, seconds = timed(
-                    lambda d=denoiser, p=problem: d.fit(noisy, seed=seed, problem=p).denoise(noisy)
-                )  # type: ignore[misc]
-                result[name] = {**judge.figures(refined.X), "seconds": seconds}
-        return result
+        return result | compared(OTHERS, noisy, kind, sigma, seed, judge)
+    if variant == "all_rows":
+        result |= compared(PEERS, noisy, kind, sigma, seed, judge)
     blind, result["fit_s"] = timed(lambda: BlindSpot(kind).fit(noisy, seed=seed))
     if variant == "levels":
         return result | unknown_level(blind, noisy, sigma, judge)
@@ -162,16 +159,31 @@ def measure(task: dict[str, Any], rows: int) -> dict[str, Any]:
     ways: dict[str, tuple[Any, Any]] = {"auto": (told, "auto")}
     if variant in UNEQUAL:
         ways["one_level"] = (sigma, "auto")
-    elif large:
-        ways["lbfgs"] = (sigma, "lbfgs")
-    else:
+    if variant not in (*UNEQUAL, "large"):
         ways["one_step"] = (told, "one_step")
-    for name, (given, solver) in ways.items():
+    if variant in ("all_rows", "large"):
+        ways["lbfgs"] = (told, "lbfgs")
+    for way, (given, solver) in ways.items():
         found, seconds = timed(lambda g=given, s=solver: refine(blind, noisy, g, fitted_rows=n, solver=s))  # type: ignore[misc]
         expected = (found.error / ((noisy - clean) ** 2).mean(0)).mean()
-        result[name] = {**judge.figures(found.values), "expected": expected, "seconds": seconds}
+        result[way] = {**judge.figures(found.values), "expected": expected, "seconds": seconds}
         if large:
-            result[name]["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            result[way]["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return result
+
+
+def compared(
+    makers: Makers, noisy: np.ndarray, kind: Any, sigma: float, seed: int, judge: Judge
+) -> dict[str, Any]:
+    """What other denoisers leave, as far as they hold this kind of data by themselves."""
+    result: dict[str, Any] = {}
+    for name, make in makers.items():
+        denoiser, problem = make(), Problem(kind, sigma=sigma)
+        if denoiser.skip(problem) is None and not (denoiser.sequential and kind == "tabular"):
+            refined, seconds = timed(
+                lambda d=denoiser, p=problem: d.fit(noisy, seed=seed, problem=p).denoise(noisy)
+            )  # type: ignore[misc]
+            result[name] = {**judge.figures(refined.X), "seconds": seconds}
     return result
 
 

@@ -31,6 +31,7 @@ def all_tables(cells: Cells) -> dict[str, str]:
         "levels": f"{levels_table(cells)}\n\n{levels_sentences(cells)}",
         "robust": robust_table(cells),
         "unequal": unequal_table(cells),
+        "all rows": all_rows_table(cells),
         "cost": cost_table(cells),
     }
 
@@ -176,6 +177,29 @@ def levels_sentences(cells: Cells) -> str:
             f"{max(t['worst'] for t in told):.3f} in a single column."
         )
     return "\n".join(said)
+
+
+def all_rows_table(cells: Cells) -> str:
+    """All rows of every data set: the rule's forms and its peers."""
+    ways = {
+        "auto": "`auto`",
+        "one_step": "closed form",
+        "lbfgs": "`lbfgs`",
+        **{name: name for name in STRONG},
+        "DnResNet": "DN-ResNet",
+    }
+    rows = []
+    for name in WANTED:
+        found = cells[name, 0.2, "all_rows"]
+        if found:
+            size = f"{found[0]['rows']:,} x {found[0]['columns']}"
+            shares = [shown(mean(found, way, "share")) for way in ways]
+            worst, seconds = mean(found, "auto", "worst", how=max), mean(found, "auto", "seconds")
+            cost = f"{mean(found, 'fit_s'):.0f} + {seconds:.0f}"
+            rows.append([f"`{name}`", size, *shares, shown(worst, 2), cost])
+    return markdown(
+        ["data", "rows x columns", *ways.values(), "`auto`: worst column", "fit + refine, s"], rows
+    )
 
 
 def cost_table(cells: Cells) -> str:

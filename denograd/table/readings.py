@@ -14,7 +14,7 @@ from denograd.data.arrays import Array, Kind, is_column, is_frame, read
 from denograd.data.grid import Grid, find_grid
 from denograd.data.time_index import check_index
 from denograd.table.polars_frame import as_pandas, is_polars, with_refined
-from denograd.table.roles import ColumnRole, find_roles, from_matrix, to_matrix
+from denograd.table.roles import ColumnRole, check_known, find_roles, from_matrix, to_matrix
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ class Readings:
         """Values of the given rows, from those on the grid."""
         return values if self.grid is None else self.grid.gather(values)
 
+    def on_grid(self, level: Array) -> Array:
+        """Levels of given rows, as of those on the grid, 0 where none was given; a level per column as it is."""
+        return level if level.ndim < 2 or self.grid is None else np.nan_to_num(self.grid.spread(level))
+
     def by_column(self, values: Array, missing: float = np.nan) -> Array:
         """Spread figures of the inputs (..., m) over the data's columns (..., c), where these are numbers."""
         out = np.full((*values.shape[:-1], len(self.names)), missing)
@@ -67,19 +71,20 @@ class Readings:
         count: Array = np.where(np.isnan(numbers), 0, np.isnan(observed).sum(0)).astype(int)
         return count
 
-    def level(self, sigma: Any) -> Any:
+    def level(self, given: Any, what: str = "sigma") -> Any:
         """Levels of the inputs, (m,) or (n, m) in the rows' own order, 0 for what is held; an estimate's name as it is.
 
         Parameters
         ----------
-        sigma : float, (c,) or (n, c) array_like, mapping or str
-            One per column: of all the data's columns, or of those that are refined.
+        given : float, (c,) or (n, c) array_like, DataFrame, mapping or str
+            One per column: of all the data's columns, or of those that are refined. A DataFrame or a mapping names its
+            columns.
+        what : str
+            What errors call it.
         """
-        if sigma is None or isinstance(sigma, str):
-            return sigma
-        if isinstance(sigma, Mapping):
-            sigma = [float(sigma.get(name, 0.0)) for name in self.names]
-        level = np.asarray(sigma, dtype=float)
+        if given is None or isinstance(given, str):
+            return given
+        level = as_numbers(given, self.names, what)
         width, refined = len(self.moves), int(self.moves.sum())
         if level.ndim == 1 and len(self.names) == 1 < len(level):  # one series, and a level for every step
             level = level[:, None]
@@ -88,7 +93,7 @@ class Readings:
         rows = len(self.matrix if self.grid is None else self.grid.order)
         if level.ndim == 2 and len(level) != rows:
             raise ValueError(
-                f"levels per value need as many rows as the data, {rows}, got shape {level.shape}"
+                f"{what}: levels per value need as many rows as the data, {rows}, got shape {level.shape}"
             )
         if level.ndim <= 2 and level.shape[-1] == len(self.names):
             level = level[..., self.owner]
@@ -98,11 +103,51 @@ class Readings:
             level = full
         else:
             raise ValueError(
-                f"sigma must be a number or one per column ({len(self.names)}"
+                f"{what} must be a number or one per column ({len(self.names)}"
                 + (f", or {refined} for those that are refined" if refined < len(self.names) else "")
                 + f"), got shape {level.shape}"
             )
         return np.where(self.moves, level, 0.0)
+
+
+def as_numbers(given: Any, names: list[Any], what: str) -> Array:
+    """One number for all columns, one per column, or per value: what names its columns, in their order."""
+    if is_polars(given):
+        given = as_pandas(given)
+    if is_column(given):
+        given = given.to_dict()
+    if isinstance(given, Mapping):
+        check_known(what, given, names)
+        given = [_number(given.get(name, 0.0), f"{what} of column {name!r}") for name in names]
+    elif is_frame(given) and names != list(range(len(names))) and list(given.columns) != names:
+        check_known(what, list(given.columns), names)
+        given = given.reindex(columns=names, fill_value=0.0)
+    return np.asarray(given, dtype=float)
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a number, got {value!r}") from None
+
+
+def same_columns(frame: Any, like: Any, what: str) -> Any:
+    """A table with the columns of another, in their order; anything that names no columns is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing or unknown.
+    """
+    named = [is_frame(table) or is_polars(table) for table in (frame, like)]
+    if not all(named) or list(frame.columns) == list(like.columns):
+        return frame
+    check_known(what, list(frame.columns), list(like.columns))
+    missing = [name for name in like.columns if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{what} lacks columns that X has: {missing}")
+    return frame[list(like.columns)]
 
 
 def take(

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tqdm import tqdm
 
 from denograd import DenoisedData, denoise, refine
+from denograd.table.readings import take
 
 QUICK = {"hidden": 0}
 CLOSED = {**QUICK, "solver": "one_step"}
@@ -469,3 +470,46 @@ def test_what_was_asked_counts_where_something_was_observed():
     assert result.evidence[1].startswith("given, 0.6 capped to ")
     assert result.evidence[3] == "constant"
     assert denoise(X, "auto", "tabular", hidden=0, verbose=False).evidence[3] == "constant"
+
+
+def frame_of(X):
+    return pd.DataFrame(X, columns=list("abc"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sigma_relative": {"d": 0.1}}, ValueError, "sigma_relative names columns.*'d'"),
+        ({"sigma_relative": [0.1, 0.2]}, ValueError, "sigma_relative must be a number or one per column"),
+        ({"sigma_relative": "auto"}, TypeError, "sigma_relative must be a number.*'auto'"),
+        ({"resolution": {"d": 0.1}}, ValueError, "resolution names columns.*'d'"),
+        ({"sigma": {"a": "auto"}}, TypeError, "sigma of column 'a' must be a number, got 'auto'"),
+        ({"sigma": frame_of(np.ones((60, 3))).rename(columns={"a": "d"})}, ValueError, "sigma names columns"),
+        ({"replicates": frame_of(np.ones((60, 3)))[["a", "b"]]}, ValueError, r"replicates lacks.*\['c'\]"),
+        (
+            {"replicates": frame_of(np.ones((60, 3))).rename(columns={"a": "d"})},
+            ValueError,
+            "replicates names columns.*'d'",
+        ),
+    ],
+)
+def test_levels_that_name_no_column_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        denoise(frame_of(noisy_waves(60)[1]), kind="series", **QUICK, **arguments)
+
+
+def test_what_names_its_columns_may_have_them_in_any_order():
+    clean, X = noisy_waves(60)
+    readings, levels = take(frame_of(X), kind="series"), np.tile([0.1, 0.2, 0.3], (60, 1))
+    assert_array_equal(readings.level(frame_of(levels)[["c", "a", "b"]]), levels)
+    for given in ({"c": 0.3, "a": 0.1}, pd.Series({"c": 0.3, "a": 0.1}), frame_of(levels)[["c", "a"]]):
+        assert_array_equal(np.ravel(readings.level(given))[:3], [0.1, 0.0, 0.3])
+    again = frame_of(clean + [0.1, 0.2, 0.3] * np.random.default_rng(5).normal(size=clean.shape))
+    called = {"X": frame_of(X), "kind": "series", **CLOSED}
+    found = [denoise(replicates=repeat, **called).sigma for repeat in (again, again[["b", "c", "a"]])]
+    assert_array_equal(*found)
+
+
+def test_evidence_tells_of_noise_that_grows_with_the_value():
+    found = denoise(frame_of(noisy_waves(60)[1]), 0.1, "series", sigma_relative={"b": 0.2}, **QUICK)
+    assert ["sigma_relative" in why for why in found.evidence] == [False, True, False]

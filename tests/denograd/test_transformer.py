@@ -168,3 +168,13 @@ def test_without_scikit_learn_it_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None; import denograd; denograd.DenoisingTransformer"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "needs scikit-learn: pip install scikit-learn" in shown.stderr
+
+
+def test_levels_by_name_in_any_order():
+    frame = pd.DataFrame(table(100)[1], columns=list("abcd"))
+    level = {"d": 0.1, "b": 0.2}
+    called, named = (quick(sigma=given, solver="one_step").fit(frame) for given in (level, pd.Series(level)))
+    assert_array_equal(named.moves_, [False, True, False, True])
+    assert_array_equal(named.sigma_, called.sigma_)
+    with pytest.raises(TypeError, match="sigma of column 'b' must be a number, got 'x'"):
+        quick(sigma={"b": "x"}).fit(frame)
