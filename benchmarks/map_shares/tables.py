@@ -90,8 +90,10 @@ def ranks_table(cells: Cells) -> str:
     for sigma in SIGMAS:
         found = []
         for name in WANTED:
-            known, others = cells[name, sigma, "known"], cells[name, sigma, "others"]
-            if known and others:
+            others = cells[name, sigma, "others"]
+            # on the same draws
+            known = [r for r in cells[name, sigma, "known"] if r["seed"] in {o["seed"] for o in others}]
+            if known:
                 left = [mean(known if m in ("auto", "one_step") else others, m, "share") for m in names]
                 # what does not run on a table leaves it as it is
                 found.append(np.nan_to_num(np.array(left), nan=1.0))
