@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from experiments.report.analysis.results import CONDITION, Results
+from experiments.report.analysis.results import Results
 from experiments.report.forms.table import Grid
 
 
@@ -22,10 +22,8 @@ def chosen_targets(everything: Results) -> Grid | None:
     versions = list(dict.fromkeys(name for weights in score["weights"] for name in weights))
     rows = []
     # a training by choice on the rows of another denoiser is a row of its own
-    for (dataset, *condition, row, regressor), mine in score.groupby(
-        ["dataset", *CONDITION, "row", "regressor"]
-    ):
-        noise, sigma, protocol = condition
+    axes = ["dataset", "sigma", "noise", "protocol", "row", "regressor"]
+    for (dataset, sigma, noise, protocol, row, regressor), mine in score.groupby(axes):
         means = [sum(w.get(name, 0.0) for w in mine["weights"]) / len(mine) for name in versions]
         rows.append(
             [

@@ -6,7 +6,9 @@ They rest on medians and ranks; a mean over datasets of an unbounded figure says
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -211,14 +213,16 @@ def _gains(part: Results) -> Iterator[str]:
         datasets = [d for d in value.index if kinds[d] == kind]
         mine = value.loc[datasets]
         ranked = [name for name in mine if part.methods[name].ranked and mine[name].notna().all()]
-        if len(datasets) < 2 or len(ranked) < 2:
+        if len(datasets) < 2 or not ranked:
             continue
         medians = mine[ranked].median().sort_values(ascending=False, kind="stable")
         helping = medians[medians > IMP.rope]
         where = (
             f"On {len(datasets)} {noun} under deployable, {part.conditions[0].level}, {_repetitions(part)}"
         )
-        if helping.empty:
+        if len(ranked) == 1:
+            yield f"{where}, the median Imp% of {part.methods[ranked[0]].title} is {_percent(medians.iloc[0])}."
+        elif helping.empty:
             yield f"{where}, none of {len(ranked)} methods has a median Imp% above {IMP.rope:g}."
         else:
             names = ", ".join(f"{part.methods[name].title} {_percent(v)}" for name, v in helping.items())
@@ -262,13 +266,19 @@ def _far_rows(everything: Results) -> Iterator[str]:
 
 def _limits(everything: Results) -> Iterator[str]:
     """What stands between these sentences and a verdict."""
-    caps = sorted(
-        {
-            f"{key.replace('_', ' ')} {value}"
-            for text in everything.denoise["caps"].dropna().unique()
-            for key, value in json.loads(text or "{}").items()
-        }
-    )
+    kinds: dict[str, dict[Any, list[str]]] = defaultdict(lambda: defaultdict(list))
+    stored = everything.denoise[["kind", "caps"]].dropna().drop_duplicates().sort_values(["kind", "caps"])
+    for kind, text in stored.itertuples(index=False, name=None):
+        for key, value in json.loads(text or "{}").items():
+            kinds[key.replace("_", " ")][value].append(NOUNS[kind])
+    caps = [
+        f"{key} "
+        + " and ".join(
+            f"{value}" + f" ({', '.join(dict.fromkeys(of))})" * (len(values) > 1)
+            for value, of in values.items()
+        )
+        for key, values in sorted(kinds.items())
+    ]
     repeated = everything.denoise.groupby("dataset")["repetition"].nunique()
     few = int((repeated < FEW_SEEDS).sum())
     clauses = [f"Capped: {', '.join(caps)}."] if caps else []

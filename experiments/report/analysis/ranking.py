@@ -92,7 +92,12 @@ class Ranking:
 
 
 def rankings(part: Results) -> list[Ranking]:
-    """Under one condition, by every measure that there are numbers of; the paper's three in any case."""
+    """Under one condition, by every measure that there are numbers of; the paper's three in any case.
+
+    None where the campaign has none of the published methods.
+    """
+    if not part.published:
+        return []
     found = [ranking(part, measure) for measure in RANKED]
     return [
         r

@@ -79,7 +79,7 @@ def setting_table(part: Results) -> Table:
         if measure.of in ("data", "cost") and measure.short and part.denoise[measure.name].notna().any():
             long.append(numbers(part.denoise, measure.name, part.denoise[measure.name]))
             columns.append((measure.name, column_of(measure, measure.short, weight=2 * measure.ranked)))
-    which = f"Imp %: mean and median over the {part.group()}; then each one. " if len(group) > 1 else ""
+    which = f"Imp %: mean and median over {part.group()}; then each one. " if len(group) > 1 else ""
     caption = f"{dataset}: {condition}. {which}{_conditions(part.denoise)}"
     name = condition.stem("run", dataset)
     score = part.score[part.score["headline"]]
@@ -147,7 +147,7 @@ def dataset_table(part: Results, measure: Measure, how: str = "mean", *, others:
         long, score = over_regressors(part, how, others=others), part.score[part.score["headline"]]
         columns, notes = _with_baselines(columns, scored.groupby("dataset")["r2_before"].median())
         names = f"other regressors that ran: {listed(scored['regressor'])}" if others else part.group()
-        stem, meaning = f"{IMP.name}_{'others_' * others}{how}", f"{IMP.title}, {how} over the {names}"
+        stem, meaning = f"{IMP.name}_{'others_' * others}{how}", f"{IMP.title}, {how} over {names}"
         columns = [(key, column) for key, column in columns if not others or key in set(scored["dataset"])]
     else:
         long = numbers(part.denoise, part.denoise["dataset"], part.denoise[measure.name])

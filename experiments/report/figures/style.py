@@ -107,17 +107,20 @@ def _short(tick: float) -> str:
 
 
 def legend(figure: Figure, grid: Sequence[Axes], *, columns: int, **options: Any) -> None:
-    """One legend below for all panels, each label once, in the order of the panels."""
+    """One legend below for all panels, each label once, in their order; fewer columns where labels are long."""
     found = {l: h for axes in grid for h, l in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if found:
-        figure.legend(
+    for ncols in range(columns if found else 0, 0, -1):
+        made = figure.legend(
             found.values(),
             found.keys(),
             loc="outside lower center",
-            ncols=columns,
+            ncols=ncols,
             columnspacing=1.2,
             **options,
         )
+        if ncols == 1 or made.get_window_extent().width <= figure.bbox.width:
+            break
+        made.remove()
 
 
 def save(

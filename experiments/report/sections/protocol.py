@@ -118,6 +118,7 @@ def variants(part: Results) -> Table:
         name=condition.stem("variants"),
         caption="Imp % by form of the test features, mean over datasets and regressors, always against noisy train "
         f"and noisy test; {condition}",
+        score=score,
     )
 
 
@@ -244,7 +245,7 @@ def _figures(part: Results, condition: Condition, album: Album) -> list[Picture]
         )
         pictures += album.add(condition.stem("pareto"), caption, trade_off.draw, panels)
     values = {}
-    rows = part.present(part.denoise)
+    rows = part.present(part.denoise, part.headline)
     for measure in shown:
         if measure is IMP:
             long = part.improvements("dataset", "repetition")[["row", "value"]]

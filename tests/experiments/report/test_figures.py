@@ -10,7 +10,7 @@ import pytest
 from benchmarks import fake
 from experiments.report import Row, results_of
 from experiments.report.analysis.methods import BY_NAME, METHODS, methods_of
-from experiments.report.figures import Refined, album, draw_overlay, save
+from experiments.report.figures import Refined, album, draw_overlay, recovery, save
 from experiments.report.figures.album import Album
 from experiments.report.figures.data import draw_correlation
 from experiments.report.figures.trade_off import Panel
@@ -148,3 +148,14 @@ def test_sensitivity_has_a_line_per_dataset_noise_and_level():
         line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 3 and line.get_lw() == 1.2
     ]
     assert len({line.get_color() for line in lines}) == len(lines) == 2
+
+
+def test_a_legend_stays_inside_however_long_its_labels():
+    curves = [
+        recovery.Curve(f"A method with a long name, number {k}", "#000000", "o", [0.1], [1.0])
+        for k in range(5)
+    ]
+    figure = recovery.draw({"ett": curves})
+    (legend,) = figure.legends
+    assert legend.get_window_extent().width <= figure.bbox.width
+    assert len(legend.get_texts()) == 5

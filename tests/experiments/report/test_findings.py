@@ -130,6 +130,24 @@ def test_seeds_and_caps_are_named_while_they_limit(cells):
     assert said(enough, "Capped") == []
 
 
+def test_caps_that_differ_say_of_which_data(cells):
+    caps = {"series": {"rows": 3000, "epochs": 8}, "tabular": {"rows": 3000, "epochs": 15}}
+    capped = [replace(c, provenance={**c.provenance, "caps": caps[c.spec["kind"]]}) for c in cells]
+    (sentence,) = said(capped, "Capped")
+    assert "Capped: epochs 8 (series) and 15 (tables), rows 3000." in sentence
+
+
+def test_one_method_alone_is_no_choice_of_methods():
+    cells = made(methods=("identity", "pca"), protocols=("deployable",), sigmas=(0.05,))
+    where = {"protocol": "deployable", "sigma": 0.05}
+    for before, after in ((0.3, 0.15), (0.3, 0.6)):
+        plain = changed(cells, "score", "mse", before, denoiser="identity", **where)
+        (said_of_series,) = said(
+            changed(plain, "score", "mse", after, denoiser="pca", **where), "On 3 series"
+        )
+        assert said_of_series.endswith(f"the median Imp% of PCA is {100 * (1 - after / before):.1f}.")
+
+
 def test_nothing_is_said_of_what_is_not_there():
     controls = made(methods=("identity", "constant"), protocols=("paper",), sigmas=(0.0,))
     assert findings(results_of(frame(controls))) == []

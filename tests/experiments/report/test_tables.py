@@ -133,6 +133,12 @@ def test_chosen_targets_show_their_weights_beside_what_came_of_them():
     assert (found["dataset"], found["method"], found["regressor"]) == ("ett", "Chosen target", "dnn")
     assert (found["changed"], found["observed"], found["teacher"]) == ("1 of 2", "70", "30")
     assert (found["promised %"], found["Imp %"]) == ("3.0", "50.0")
+    # it has scores alone, and is shown wherever scores are; without published methods nothing is ranked
+    few = [cell for cell in [*cells, *more] if cell.spec["denoiser"] in ("identity", "constant")]
+    tables = all_tables(few)
+    assert not [table for table in tables if table.name.startswith("ranks_deployable")]
+    (forms,) = [table for table in tables if "form of the test features" in table.caption]
+    assert "Chosen target" in [str(row) for row in forms.value.index]
 
 
 def test_seconds_of_a_model_are_the_mean_over_what_it_was_fitted_on():
