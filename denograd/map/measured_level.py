@@ -71,7 +71,10 @@ def quiet_level(X: Array, quiet: Any) -> Measured:
     X : (n, c) array
     quiet : slice or index of rows
     """
-    part = X[quiet]
+    try:
+        part = X[quiet]
+    except IndexError as error:
+        raise ValueError(f"quiet names rows that the data, {len(X)} rows, does not have: {error}") from None
     part = part[np.isfinite(part).all(-1)]
     if part.ndim != 2:
         raise ValueError(f"quiet must name rows, a slice or a mask, got {quiet!r}")

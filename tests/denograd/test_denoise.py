@@ -363,6 +363,8 @@ def test_a_quiet_stretch_names_the_level():
         denoise(X, kind="series", quiet=slice(0, 300), **QUICK)
     with pytest.raises(ValueError, match="set kind='series'"):
         denoise(X, quiet=slice(300, 400), **QUICK)
+    with pytest.raises(ValueError, match="quiet names rows that the data, 800 rows, does not have"):
+        denoise(X, kind="series", quiet=[800], **QUICK)
 
 
 def test_a_resolution_names_the_level():
