@@ -101,4 +101,6 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(lambda: main(sys.argv[1:])))
+    sys.exit(
+        command.start(None, main, lambda: f"{(__doc__ or '').strip()}\n\nThere are {', '.join(BENCHMARKS)}.")
+    )

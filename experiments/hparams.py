@@ -49,8 +49,8 @@ profile, repetitions, ...) makes another study; one process at a time works at e
 Options
   hparams_search=NAME  which study (default denograd)
   trials=N             how many trials in all; those of earlier calls count
-  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, ...; the campaign that
-                       keeps the cells is hparams_NAME unless campaign= names another
+  KEY=VALUE            anything that a run takes: dataset, noise, regressor, profile, ...
+  campaign=NAME        keeps the cells (default hparams_ and the study's name)
   --config-dir PATH    a folder with further members of the groups, and studies in PATH/hparams_search
 
 Examples

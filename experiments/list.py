@@ -78,8 +78,9 @@ def _main(arguments: Sequence[str]) -> None:
             lines = list(_datasets(options) if ours else _components(folder / group, allow))
             if lines[1:]:
                 print(*([] if folder == CONF else [f"of {folder}:"]), *lines, sep="\n")
-        print()
-    _say_next("dataset=ett", "denoiser=[identity,pca]", "profile=quick")
+        if group != (options.groups or GROUPS)[-1]:
+            print()
+    _say_next("dataset=diabetes", "denoiser=[identity,pca]", "profile=quick")  # which is always at hand
 
 
 def _datasets(options: Options) -> Iterator[str]:
@@ -95,6 +96,11 @@ def _datasets(options: Options) -> Iterator[str]:
         if options.verbose:
             for text in (recipe.note, *(source.page for source in recipe.sources[:1])):
                 yield from screen.wrapped(text, indent="    ")
+    if not all(row[-1] == "yes" for row in rows):
+        yield from screen.wrapped(
+            "Not at hand: 'python -m experiments.fetch NAME' gets the files; data_dir=PATH, or the variable "
+            "DENOGRAD_DATA, names a folder that has them."
+        )
 
 
 def _at_hand(recipe: Recipe, data_dir: Path | None) -> str:

@@ -198,8 +198,13 @@ def _dataset_words(data: Any, table: dict[str, Any], window: int) -> Iterator[st
     elif isinstance(data, pd.DataFrame):
         given["name"] = table["name"] or "data"
         yield from ("dataset=own", "dataset.path=frame")  # which is handed over as it is
-    else:
+    elif isinstance(data, str | os.PathLike):
         yield from ("dataset=own", f"dataset.path={_quoted(os.fspath(data))}")
+    else:
+        raise BadConfig(
+            f"data must be a DataFrame, a file or the name of a dataset, got {type(data).__name__}: of an array, "
+            "pandas.DataFrame(array, columns=[...]) makes a frame"
+        )
     yield f"dataset.window={window}"
     yield from (f"dataset.{key}={_quoted(value)}" for key, value in given.items() if value != "drop")
 
@@ -230,6 +235,8 @@ def _members(group: str, given: Any, config: Config) -> Iterator[tuple[str, Any]
             continue
         if isinstance(each, type):
             raise BadConfig(f"{each.__name__} is a class: hand over an object, {each.__name__}()")
+        if each is None or isinstance(each, bool | int | float):
+            raise BadConfig(f"{group}s are names and objects, got {each!r}")
         own_name = name or name_of(each)
         while own_name in taken:
             own_name = f"own_{own_name}"

@@ -55,8 +55,10 @@ def _main(arguments: Sequence[str]) -> None:
     # this loads torch and its like: by now the first line stands on screen
     from experiments.campaign import execution
 
-    execution.carry_out(call, configs)
-    if call.plan:
+    found = execution.carry_out(call, configs)
+    if call.plan and found.absent and not found.items:
+        print(screen.next_command("python", "-m", "experiments.fetch", *dict(found.absent)))
+    elif call.plan:
         same = [word for word in arguments if not word.lstrip("+").startswith("plan=")]
         print(screen.next_command("python", "-m", "experiments.campaign", *same))
 

@@ -25,8 +25,12 @@ from experiments.store.files import Store
 from experiments.store.parquet import ARCHIVE
 
 
-def carry_out(call: Call, configs: Sequence[Config]) -> None:
+def carry_out(call: Call, configs: Sequence[Config]) -> Plan:
     """Plan a campaign's runs and, unless only the plan is requested, compute what is missing.
+
+    Returns
+    -------
+    found : Plan
 
     Raises
     ------
@@ -50,6 +54,7 @@ def carry_out(call: Call, configs: Sequence[Config]) -> None:
         where = configs[0].results_dir
         more = [] if where == "results" else [f"results_dir={where}"]
         print(screen.next_command("python", "-m", "experiments.report", f"campaign={call.campaign}", *more))
+    return found
 
 
 def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) -> None:
@@ -103,7 +108,7 @@ def described(found: Plan, call: Call) -> str:
         share = 1 - found.guessed_s / found.seconds
         lines.append(
             f"Time, one unit after the other: {duration(found.seconds)}, {share:.0%} of it measured on cells like these"
-            + (f"; {found.unmeasured} units are guessed" if found.unmeasured else "")
+            + (f"; guessed units: {found.unmeasured}" if found.unmeasured else "")
         )
     return "\n".join(lines)
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from experiments.base import command
 from experiments.compare.call import parse
+from experiments.config.targets import check_packages
+from experiments.config.words import composed
 
 HELP = """A new method among the published ones.
 
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> None:
     call = parse(arguments)
+    check_packages(composed([f"denoiser=[{','.join(call.names)}]", *call.own]))
     print(f"{', '.join(call.names)} among the published methods: reading their cells", flush=True)
     # this loads torch and its like: by now the first line stands on screen
     from experiments.compare.comparison import compare

@@ -12,7 +12,14 @@ from experiments.base.code import is_ours, revision_of, source_of
 from experiments.base.errors import BadConfig
 from experiments.base.resources import torch_device
 from experiments.config.schema import Config
-from experiments.config.targets import build, parameters_of, resolve, resolve_function, targets_within
+from experiments.config.targets import (
+    DENOISER,
+    build,
+    parameters_of,
+    resolve,
+    resolve_function,
+    targets_within,
+)
 
 TRANSFORMER = "experiments.methods.transformer.Transformer"
 """What makes a denoiser of a scikit-learn transformer."""
@@ -157,7 +164,7 @@ def denoisers_of(config: Config) -> list[Component]:
         for name, node in config.denoiser.items()
     ]
     for component in chosen:
-        if not all(callable(getattr(component.cls, method, None)) for method in ("skip", "fit", "denoise")):
+        if not all(callable(getattr(component.cls, method, None)) for method in DENOISER):
             raise BadConfig(f"{component.where} names {component.target}, which is no denoiser")
         component.under(
             next(iter(config.protocol)), config

@@ -12,10 +12,13 @@ from typing import Any
 
 from experiments.base.code import OURS
 from experiments.base.errors import HarnessError, WrongCall, near
+from experiments.config.schema import Config
 
 ALLOWED = (*OURS, "torch.nn", "torch.optim", "sklearn", "xgboost")
 """Packages whose classes a configuration may name."""
 
+DENOISER = ("skip", "fit", "denoise")
+"""What every denoiser can do, see `baselines.base.Denoiser`."""
 
 MOVED = {
     "experiments.denoisers.DenoGradRule": "experiments.methods.rules.DenoGradRule",
@@ -55,11 +58,7 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
     """
     packages = (*ALLOWED, *allow)
     target = _moved(target)
-    if not _under(target, packages):
-        raise BadTarget(
-            f"_target_ '{target}' lies outside {', '.join(packages)}: if you trust its package, open it with "
-            f"allow_targets=[{target.partition('.')[0]}]"
-        )
+    _check_package(target, packages)
     module, name = _module(target), target.rpartition(".")[2]
     found = vars(module).get(name)
     if not inspect.isclass(found):
@@ -76,10 +75,38 @@ def resolve(target: str, allow: Sequence[str] = ()) -> type:
                 f"_target_ '{target}' has predict but no get_params, by which it is cloned for every fit: derive it "
                 "from sklearn.base.RegressorMixin and sklearn.base.BaseEstimator"
             )
+        lacking = [method for method in DENOISER if not callable(getattr(found, method, None))]
         raise BadTarget(
             f"_target_ '{target}' is neither a network, an optimiser, an estimator, a denoiser nor a noise model"
+            + (
+                f": to be a denoiser it lacks {', '.join(lacking)} (see baselines.base.Denoiser)"
+                if len(lacking) < len(DENOISER)
+                else ""
+            )
         )
     return found
+
+
+def check_packages(config: Config) -> None:
+    """Refuse denoisers, regressors and noise models of packages that the user has not opened; imports nothing.
+
+    Raises
+    ------
+    BadTarget
+        With the setting that opens the package.
+    """
+    packages = (*ALLOWED, *config.allow_targets)
+    estimators = [regressor.estimator for regressor in config.regressor.values()]
+    for target in targets_within([config.denoiser, config.noise, estimators]):
+        _check_package(_moved(target), packages)
+
+
+def _check_package(target: str, packages: Sequence[str]) -> None:
+    if not _under(target, packages):
+        raise BadTarget(
+            f"_target_ '{target}' lies outside {', '.join(packages)}: if you trust its package, open it with "
+            f"allow_targets=[{target.partition('.')[0]}]"
+        )
 
 
 def resolve_function(target: str, allow: Sequence[str]) -> Callable[..., Any]:
@@ -211,5 +238,5 @@ def _is_component(cls: type) -> bool:
 
     if issubclass(cls, torch.nn.Module | torch.optim.Optimizer | BaseEstimator):
         return True
-    denoiser = all(callable(getattr(cls, name, None)) for name in ("skip", "fit", "denoise"))
+    denoiser = all(callable(getattr(cls, name, None)) for name in DENOISER)
     return denoiser or callable(getattr(cls, "inject", None))

@@ -55,7 +55,10 @@ def checked_line(arguments: Sequence[str]) -> list[str]:
     for word in arguments:
         if word.startswith("-"):
             if word.partition("=")[0] not in FLAGS:
-                raise Refused(f"'{word}' is no option of a run: there are {', '.join(sorted(FLAGS))}, --help")
+                raise Refused(
+                    f"'{word}' is no option of a run: there are {', '.join(sorted(FLAGS))}, --help; a setting is "
+                    "written without dashes, KEY=VALUE"
+                )
             options.append(word)
         elif before in VALUE_FLAGS:
             options.append(word)
@@ -300,8 +303,13 @@ def parsed(word: str) -> Override:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
         first, (key, equals, value) = str(error).splitlines()[0], word.partition("=")
-        hint = f" A value with special characters needs quotes: {_quoted(key, value)}"
-        raise BadConfig(f"'{word}' is no KEY=VALUE: {first}.{hint if equals else ''}") from error
+        hint = f"{first}. A value with special characters needs quotes: {_quoted(key, value)}"
+        if not equals:
+            groups = [group for group in GROUPS if word in choices_of(group)]
+            hint = f"did you mean {' or '.join(f'{group}={word}' for group in groups)}?" if groups else first
+        elif value.startswith("[") and "]" not in value:
+            hint = f"a list in several words needs quotes around it all: '{key}=[A, B]'"
+        raise BadConfig(f"'{word}' is no KEY=VALUE: {hint}") from error
 
 
 def _quoted(key: str, value: str) -> str:

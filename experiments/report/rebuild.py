@@ -59,7 +59,7 @@ def rebuild(
             tables = [table for section in sections for table in section.tables()]
             kept = write(tables, folder / "tables", (".csv", *(s for s in suffixes if s in FORMS)))
             _keep_only(folder / "tables", kept, tuple(FORMS))
-            say(f"{len(tables)} tables written; drawing the figures")
+            say(f"{len(tables)} tables written" + "; drawing the figures" * figures)
             album.finish(_counting(say))
         finally:
             album.close()

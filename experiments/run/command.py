@@ -18,6 +18,7 @@ from experiments.base import command, screen
 from experiments.base.errors import HarnessError
 from experiments.base.paths import CONF
 from experiments.config.schema import Config, register, threads_fit
+from experiments.config.targets import check_packages
 from experiments.config.words import (
     GROUPS,
     checked_line,
@@ -36,7 +37,8 @@ Examples
   python -m experiments.run dataset.path=my.csv dataset.target=price profile=smoke
   python -m experiments.run -m +dataset=diabetes,nasdaq noise=none,gaussian
 
-Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]'; `python -m experiments.list` explains each) {groups}
+Groups (choose with GROUP=NAME or 'GROUP=[NAME,NAME]'; `python -m experiments.list` explains each)
+{groups}
 
 A table of your own (`python -m experiments.list dataset.path=FILE` shows it first)
   dataset.path=FILE      CSV in any spelling, packed or not, Parquet or Excel
@@ -69,7 +71,7 @@ results_dir/campaign/outcomes.
 """
 
 
-_ended: list[HarnessError] = []
+_ended: list[HarnessError | BrokenPipeError] = []
 """How the run ended, if not well."""
 
 
@@ -118,6 +120,8 @@ def _hydra_main(node: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # perhaps in a process of its own
             raise
         _ended.append(error)  # raised through Hydra it would print a line more
+    except BrokenPipeError as error:  # nobody reads any more: no matter for Hydra to report
+        _ended.append(error)
 
 
 def run_once(config: Config) -> None:
@@ -133,6 +137,7 @@ def run_once(config: Config) -> None:
     threads_fit(config.threads)
     methods = ", ".join(config.denoiser)
     print(*screen.wrapped(f"run on {config.dataset.name}: {methods}", hanging="    "), sep="\n", flush=True)
+    check_packages(config)
     # what follows loads torch and its like: by now the first line stands on screen
     from experiments.data import chosen
     from experiments.run.bench import Bench, dataset_of

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.base.errors import HarnessError
+from experiments.base.errors import HarnessError, near
+from experiments.base.paths import CONF
 from experiments.store import parquet
 from experiments.store.cell import CODE, SchemaMismatch
 from experiments.store.files import Store, read_cell, write_atomically
@@ -55,17 +56,7 @@ def load(folder: Path) -> pd.DataFrame:
     """
     archive = folder / ARCHIVE
     if not folder.is_dir():
-        near = (
-            sorted(
-                path.name
-                for path in folder.parent.glob("*/")
-                if (path / "cells").is_dir() or (path / ARCHIVE).is_file()
-            )
-            if folder.parent.is_dir()
-            else []
-        )
-        hint = f"Campaigns there: {', '.join(near)}." if near else "Run 'python -m experiments.run' first."
-        raise NoCampaign(f"there is no campaign in {folder}. {hint}")
+        raise NoCampaign(f"there is no campaign in {folder}. {_instead_of(folder)}")
     parts = []
     try:
         parts.append(frame(Store(folder, read_only=True).cells()))
@@ -78,10 +69,19 @@ def load(folder: Path) -> pd.DataFrame:
     if not len(cells):
         damaged = unreadable(folder, cells)
         raise NoCells(
-            f"{folder} holds no cells that can be read: {damaged} damaged files in cells/, no {archive.name}. "
+            f"{folder} holds no cells{f' that can be read: {damaged} files are damaged' if damaged else ''}. "
             "Run 'python -m experiments.run', which computes them anew"
         )
     return cells.sort_values("key", ignore_index=True)
+
+
+def _instead_of(folder: Path) -> str:
+    """What to do where there is no such campaign: compute it, or take one that has a near name."""
+    patterns = ("*/cells", f"*/{ARCHIVE}") if folder.parent.is_dir() else ()
+    there = {path.parent.name for pattern in patterns for path in folder.parent.glob(pattern)}
+    if (CONF / "campaigns" / f"{folder.name}.yaml").is_file():
+        return f"'python -m experiments.campaign +campaign={folder.name}' computes it."
+    return near(folder.name, there) if there else "Run 'python -m experiments.run' first."
 
 
 def unreadable(folder: Path, cells: pd.DataFrame) -> int:

@@ -41,6 +41,12 @@ MISTAKES = {
         NAMED,
         "shape",
     ),
+    "a denoiser has neither skip nor a base class": (
+        "class Mine:\n    def fit(self, X): ...\n    def denoise(self, X): ...\n",
+        "denoiser",
+        NAMED,
+        "to be a denoiser it lacks skip",
+    ),
     "a denoiser's YAML is flat": (
         DENOISER.format(returned="X"),
         "denoiser",

@@ -136,6 +136,14 @@ def test_columns_that_are_left_out_are_named():
     assert "(columns=all)" in narrow.replace("\n    ", " ")
 
 
+def test_what_must_be_seen_with_a_title_stands_under_it():
+    value = pd.DataFrame(np.ones((2, 2)), index=["x", "y"])
+    lines = terminal.text(Table("t", "", [Column("A", under="R2 -0.42 [B]; more"), Column("B")], value))
+    head, under, *_ = lines.splitlines()[1:]
+    assert under.strip() == "R2 -0.42 [B]"
+    assert head.index("A") == under.index("]")
+
+
 def test_files_that_are_fetched(width, tmp_path, monkeypatch, capsys):
     def no_network(*_):
         raise FetchFailed(
@@ -194,7 +202,7 @@ def test_a_campaign(width, tmp_path, monkeypatch, capsys):
     progress.finished(SimpleNamespace(seconds=1.0), [f"{cell}: mse 0.552 (0.0 s)"], 1, 0)
     progress.close()
     text = capsys.readouterr().out
-    assert "Next: python -m experiments.campaign +campaign=core\n" in text
+    assert "Next: python -m experiments.fetch ecl\n" in text
     assert "Next: python -m experiments.report campaign=core" in text
     assert "denograd_map_backbone / ft_transformer" in text.replace("\n    ", " ")
     assert broken(text, width, str(tmp_path)) == []

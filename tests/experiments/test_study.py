@@ -160,6 +160,8 @@ def _Polynomial():
         ({"target": None}, "dataset.target=COLUMN is missing"),
         ({"denoisers": ["pcaa"]}, "Did you mean pca"),
         ({"denoisers": [PCA]}, r"PCA is a class: hand over an object, PCA\(\)"),
+        ({"denoisers": [3]}, "denoisers are names and objects, got 3"),
+        ({"data": [1, 2]}, "data must be a DataFrame, a file or the name of a dataset, got list"),
         ({"denoisers": [FunctionTransformer(np.log1p)]}, "FunctionTransformer.func is"),
         ({"protocols": "papr"}, "paper"),
         ({"profile": "smok"}, "smoke"),

@@ -74,9 +74,13 @@ def _parts(table: Table, width: int) -> list[list[int]]:
 
 
 def _width(table: Table, number: int) -> int:
-    return max(
-        len(table.columns[number].title) + 1, *(len(table.entry(row, number)) + 1 for row in table.rows)
-    )
+    heads = (table.columns[number].title, _under(table, number))
+    return 1 + max(map(len, (*heads, *(table.entry(row, number) for row in table.rows))))
+
+
+def _under(table: Table, number: int) -> str:
+    """What stands under a title, its first part alone: the R2 that the notes explain."""
+    return table.columns[number].under.partition(";")[0]
 
 
 def _lines(table: Table, part: Sequence[int], ansi: bool) -> list[str]:
@@ -84,10 +88,13 @@ def _lines(table: Table, part: Sequence[int], ansi: bool) -> list[str]:
     first = max(map(len, names))
     widths = {i: _width(table, i) for i in part}
     rule = "-" * (first + sum(width + 2 for width in widths.values()))
-    head = "  ".join(
-        [table.corner.ljust(first), *(f"{table.columns[i].title} ".rjust(widths[i]) for i in part)]
-    )
-    lines = [rule, head.rstrip(), rule]
+    heads = [(table.corner, [table.columns[i].title for i in part]), ("", [_under(table, i) for i in part])]
+    lines = [rule]
+    for corner, titles in heads:
+        if any(titles):
+            cells = (f"{title} ".rjust(widths[i]) for i, title in zip(part, titles, strict=True))
+            lines.append("  ".join([corner.ljust(first), *cells]).rstrip())
+    lines.append(rule)
     ruled = False
     for row in table.rows:
         if row in table.controls and not ruled:

@@ -157,6 +157,8 @@ def test_a_failure_is_listed_counted_by_the_plan_and_tried_again(tmp_path, monke
 def test_an_absent_dataset_is_named_and_the_others_run(tmp_path, capsys):
     assert call(tmp_path, *SMALL, "dataset=lattice_physics,diabetes", f"data_dir={tmp_path}") == 1
     assert "lattice_physics was left out" in capsys.readouterr().err
+    assert call(tmp_path, *SMALL, "dataset=lattice_physics", f"data_dir={tmp_path}", "plan=true") == 0
+    assert "Next: python -m experiments.fetch lattice_physics\n" in capsys.readouterr().out
     assert len(cells(tmp_path)) == 6
 
 

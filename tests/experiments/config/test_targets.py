@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from experiments.config.components import Component
-from experiments.config.targets import MOVED, BadTarget, build, resolve, resolve_function
+from experiments.config.targets import MOVED, BadTarget, build, check_packages, resolve, resolve_function
+from experiments.config.words import composed
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,20 @@ def test_components_of_the_allowed_packages_resolve(target):
 def test_anything_else_is_refused(target):
     with pytest.raises(BadTarget):
         resolve(target)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["+denoiser.mine._target_=notthere.Mine"],
+        ["regressor.ridge.estimator._target_=notthere.Mine"],
+        ["noise._target_=notthere.Mine"],
+    ],
+)
+def test_a_package_that_is_not_open_is_named_without_being_imported(words):
+    with pytest.raises(BadTarget, match=r"allow_targets=\[notthere\]"):
+        check_packages(composed(words))
+    check_packages(composed([*words, "allow_targets=[notthere]"]))
 
 
 def test_a_misspelt_parameter_is_answered_with_the_near_one():

@@ -131,7 +131,7 @@ def test_the_command_writes_one_page_for_all_campaigns_of_a_folder(tmp_path, cap
     }
     assert all(len(b["at"]) == len(data["axes"]) - 1 for b in data["campaigns"]["mine"]["boards"])
     assert experiments.leaderboard.main([f"results_dir={tmp_path}", "campaign=nowhere"]) == 2
-    assert "Campaigns there: first, mine" in capsys.readouterr().err
+    assert "There are first, mine." in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_told(tmp_path, capsys):

@@ -107,7 +107,13 @@ def test_campaigns_at_hand_are_named_also_those_of_an_archive_alone(tmp_path, ca
     (tmp_path / "published" / archive.ARCHIVE).touch()
     (tmp_path / "none").mkdir()
     assert report.main(["campaign=nowhere", f"results_dir={tmp_path}"]) == 2
-    assert "Campaigns there: fresh, published." in capsys.readouterr().err
+    assert "There are fresh, published." in capsys.readouterr().err
+    for name, hint in (
+        ("publishedd", "Did you mean published?"),
+        ("demo", "campaign +campaign=demo' computes it"),
+    ):
+        assert report.main([f"campaign={name}", f"results_dir={tmp_path}"]) == 2
+        assert hint in capsys.readouterr().err
 
 
 def test_everything_is_written_and_linked(campaign):
@@ -461,7 +467,7 @@ def test_help_and_a_campaign_without_cells(capsys, tmp_path):
     assert "python -m experiments.report campaign=NAME" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
     assert report.main([f"results_dir={tmp_path}", "campaign=empty"]) == 1
-    assert "holds no cells that can be read" in capsys.readouterr().err
+    assert "empty holds no cells. Run" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------- in a browser

@@ -296,6 +296,9 @@ def test_rows_of_a_capped_table_are_a_seeded_draw_and_of_a_series_the_first():
         ("datset=ett", "Did you mean dataset?"),
         ("campaigns=demo", "there is no key 'campaigns'"),
         ("justaword", "KEY=VALUE"),
+        ("kalman", "did you mean denoiser=kalman?"),
+        ("denoiser=[identity,", "in several words needs quotes around it all: 'denoiser=[A, B]'"),
+        ("--dataset=diabetes", "a setting is written without dashes"),
         (
             "dataset=diabetes,nasdaq",
             "dataset has several values, diabetes,nasdaq: 'python -m experiments.run -m'",
@@ -327,6 +330,17 @@ def test_bad_input_gets_an_answer_and_its_exit_code(tmp_path, capsys, argument, 
     assert message in error
     assert "Traceback" not in error
     assert not list(Store(tmp_path / "runs", read_only=True).cells())
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path, capsys, monkeypatch):
+    def unread(config):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("experiments.run.command.run_once", unread)
+    monkeypatch.setattr("experiments.base.command.os.dup2", lambda *_: None)
+    assert call(tmp_path) == 0
+    assert call(tmp_path, "-m", "dataset=diabetes,nasdaq") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_window_longer_than_the_series_is_named(tmp_path, capsys):
