@@ -7,10 +7,10 @@ from itertools import combinations
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from denograd.data.arrays import Array
 from denograd.data.checks import check_count, check_nonnegative, check_positive
+from denograd.data.progress import tqdm
 from denograd.models.folds import fold_of
 from denograd.regressor_base import RegressorBase
 from denograd.target_choice import (

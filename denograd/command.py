@@ -19,8 +19,9 @@ from denograd.data.arrays import Kind
 from denograd.map.noise_level import NoiseLevelMissing
 from denograd.one_call import denoise
 from denograd.page import write_page
-from denograd.pieces import Job, PieceFailed, run
+from denograd.pieces import Job, PieceFailed, draw_sample, run
 from denograd.table import TableError, TableFile, read_table
+from denograd.table.errors import Note
 from denograd.table.reading import Pieces, read_pieces
 from denograd.table.roles import ColumnRole, find_roles
 
@@ -256,6 +257,12 @@ def look(options: Options) -> Plan:
     time = table.time
     if time is not None and options.time is None and options.kind != "series":
         shared = 1 - frame[time].nunique() / len(frame)
+        if shared > 0.1:
+            said = f"{shared:.0%} of the rows share their time with another, so it gives no order"
+            mend = "where sensors stand below each other, give each a column of its own (pandas: DataFrame.pivot)"
+            table.notes.append(Note("time", f"{said}; {mend}", time))
+        elif frame[time].isna().any():
+            table.notes.append(Note("time", "some times are missing, so it gives no order", time))
         if shared > 0.1 or frame[time].isna().any() or options.kind == "tabular":
             time = None
     numbers = [c for c in frame.columns if frame[c].dtype.kind in "fiu" and c != time]
@@ -317,21 +324,21 @@ def _bounds(plan: Plan, options: Options) -> str:
         whole = [str(role.name) for role in plan.roles if role.why.startswith("whole numbers")]
         level = f" To refine whole numbers, name them: sigma={shlex.quote(whole[0])}:LEVEL" if whole else ""
         return _wrapped(f"No column holds decimal numbers, so there is nothing to refine by itself.{level}")
-    frame = plan.table.frame
-    if len(frame) > options.rows:
-        rows = slice(0, options.rows)
-        frame = (
-            frame.iloc[rows]
-            if plan.kind == "series"
-            else frame.sample(options.rows, random_state=options.seed)
-        )
+    frame, by = plan.table.frame, ""
+    if plan.kind == "tabular" and (plan.pieces is not None or len(frame) > options.rows):
+        # the very rows that would be fitted
+        frames = [frame] if plan.pieces is None else plan.pieces.frames()
+        sample = draw_sample(frames, options.rows, options.seed)
+        frame, by = sample.frame, f", by {len(sample.frame):,} rows drawn at random from all {sample.total:,}"
+    elif len(frame) > options.rows:
+        frame, by = frame.iloc[: options.rows], f", by the first {options.rows:,} rows"
     call: dict[str, Any] = {"kind": plan.kind, "time": plan.time, "skip": options.skip, "seed": options.seed}
     call["verbose"] = sys.stderr.isatty()
     try:
         denoise(frame, None, **call)
     except NoiseLevelMissing as error:
         bound = error.bound
-    lines = ["No level is given, so nothing is refined. The noise of a column cannot exceed:"]
+    lines = [f"No level is given, so nothing is refined. The noise of a column cannot exceed{by}:"]
     width = max((len(str(name)) for name in bound), default=0)
     lines += [f"  {name!s:{width}}  {value:.4g}" for name, value in bound.items()]
     lines.append(_auto(frame, call))

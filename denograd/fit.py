@@ -83,6 +83,7 @@ class Fit:
             fitted_rows=len(missing),
             solver=solver,
             sigma_relative=np.where(readings.moves, relative, 0.0),
+            names=[readings.names[place] for place in readings.owner],
             verbose=verbose,
         )
         # what the refinement adds to a level's origin, or says in its place

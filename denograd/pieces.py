@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from denograd.data.arrays import Kind
+from denograd.data.progress import tqdm
 from denograd.new_rows import FittedTable
 from denograd.one_call import denoise
 from denograd.table import TableFile

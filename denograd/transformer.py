@@ -10,16 +10,18 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from denograd.data.arrays import Array, Kind, is_column, is_frame
+from denograd.data.time_index import check_index
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
 from denograd.map.gaps import column_groups, fill_gaps, interpolate, see_past_gaps
 from denograd.map.gaps.var_smoother import Follower, fit_vector
 from denograd.map.noise_level import noise_level
-from denograd.map.refine import posterior_of, refine
+from denograd.map.refine import check_solver, posterior_of, refine
 from denograd.map.solve import Solver
 from denograd.new_rows import NewRows
-from denograd.table.polars_frame import is_polars
+from denograd.table.polars_frame import as_pandas, is_polars
 from denograd.table.readings import as_numbers
+from denograd.table.roles import number_kind
 
 
 class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -136,6 +138,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         values = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         if self.kind == "series":
+            check_index(X, "series", stacklevel=4)
             return self._with_gaps(values, self._follow(values))
         return self._with_gaps(values, self._new_rows.refine(values).values)
 
@@ -147,8 +150,17 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             raise ValueError(f"gaps must be 'keep' or 'fill', got {self.gaps!r}")
         if not isinstance(self.lag, int | np.integer) or self.lag < 0:
             raise ValueError(f"lag must be a whole number of at least 0, got {self.lag!r}")
-        moves = _moves(X, self.sigma)
+        if self.lag and self.kind == "tabular":
+            raise ValueError(
+                f"lag={self.lag} has no effect on a table, whose rows do not wait for later ones: leave it out, or set "
+                "kind='series'"
+            )
+        check_solver(self.solver)
         names = list(X.columns) if is_frame(X) or is_polars(X) else None
+        if names is not None:
+            _check_columns(X, names)
+        check_index(X, "series" if self.kind == "series" else "tabular", stacklevel=4)
+        moves = _moves(X, self.sigma)
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         if self.kind == "tabular" and values.shape[1] < 2:
             raise ValueError(
@@ -159,6 +171,10 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
                 f"{len(values)} samples are too few for {self.folds} folds: give at least {4 * self.folds}"
             )
         self.moves_ = np.ones(values.shape[1], dtype=bool) if moves is None else moves
+        empty = np.flatnonzero(np.isnan(values).all(0))
+        if len(empty):
+            which = int(empty[0]) if names is None else names[empty[0]]
+            raise ValueError(f"column {which!r} holds no value at all: leave it out")
         named = self.sigma is None or isinstance(self.sigma, str)
         level = np.full(values.shape[1], np.nan) if named else self._level(names, values.shape[1])
         gapless = fill_gaps(values, level, self.kind, seed=self.random_state)
@@ -204,7 +220,9 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         """One level per column, 0 for a held one."""
         level = as_numbers(self.sigma, names if names is not None else list(range(width)), "sigma")
         if level.ndim > 1 or (level.ndim == 1 and len(level) != width):
-            raise ValueError(f"sigma must be a number or one per column ({width}), got shape {level.shape}")
+            raise ValueError(
+                f"sigma must be a number, one per column ({width}) or {{column: level}}, got shape {level.shape}"
+            )
         return np.where(self.moves_, np.broadcast_to(level, (width,)), 0.0)
 
     def _follow(self, values: Array) -> Array:
@@ -224,6 +242,25 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64"]
         return tags
+
+
+def _check_columns(X: Any, names: list[Any]) -> None:
+    """Refuse a frame whose columns are not all numbers, or do not all have a name of their own."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"X has several columns named {twice[0]!r}: rename them")
+    frame = as_pandas(X) if is_polars(X) else X
+    other = [name for place, name in enumerate(names) if not _holds_numbers(frame.iloc[:, place])]
+    if other:
+        raise ValueError(
+            f"X has columns that hold no numbers: {', '.join(map(repr, other[:5]))}. Encode them before, or let others "
+            "pass: ColumnTransformer([('denoise', DenoisingTransformer(...), make_column_selector("
+            "dtype_include='number'))], remainder='passthrough'); denograd.denoise takes them as they are"
+        )
+
+
+def _holds_numbers(column: Any) -> bool:
+    return number_kind(column) is not None or not column.notna().any()
 
 
 def _moves(X: Any, sigma: Any) -> Any:

@@ -75,6 +75,7 @@ OPTIONAL = {
     "denograd.table.result": {"pandas", "matplotlib"},
     "denograd.table.content": {"charset_normalizer"},
     "denograd.table.columns": {"pandas"},
+    "denograd.table.dates": {"pandas"},
     "denograd.table.reading": {"pandas", "openpyxl", "pyarrow"},
     "denograd.table.text": {"pandas"},
     "denograd.table.writing": {"pyarrow"},

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any, Self
 
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
+
+with warnings.catch_warnings():  # in a notebook without widgets the bar is text, and no reader need be told
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm as tqdm
 
 
 class Progress:

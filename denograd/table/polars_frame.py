@@ -15,6 +15,15 @@ def is_polars(data: object) -> bool:
     return type(data).__module__.partition(".")[0] == "polars" and hasattr(data, "with_columns")
 
 
+def is_polars_column(data: object) -> bool:
+    """Whether `data` is a polars Series."""
+    return (
+        type(data).__module__.partition(".")[0] == "polars"
+        and hasattr(data, "to_numpy")
+        and not is_polars(data)
+    )
+
+
 def as_pandas(frame: Any) -> Any:
     """Make a pandas DataFrame of the same columns, without a detour over Arrow.
 

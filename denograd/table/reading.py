@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from denograd.table.columns import ELAPSED_NAMES, TIME_NAMES, clock_of, epoch_unit, sounds_like, tidy
+from denograd.table.columns import tidy
 from denograd.table.content import CHUNK, check_file, kind_of, most_bytes, needed, refuse_nul, unpacked, whole
+from denograd.table.dates import ELAPSED_NAMES, TIME_NAMES, clock_of, dates_of_numbers, sounds_like
 from denograd.table.dialect import Layout, check_names, find_layout
 from denograd.table.errors import Note, TableError
 from denograd.table.text import look_at, parse_text, spelt_columns
@@ -49,6 +50,8 @@ class TableFile:
         Of a text: separator, decimal sign, where the data begin.
     dates : dict
         Format (as of ``strftime``) of every column of dates in a text; ``epoch:s`` for seconds since 1970.
+    written : dict
+        These columns as they stand in the file, rows as of `frame`; of a file read in pieces, those of the last two.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class TableFile:
     encoding: str | None = None
     layout: Layout | None = None
     dates: dict[str, str] = field(default_factory=dict)
+    written: dict[str, pd.Series] = field(default_factory=dict)
 
 
 def read_table(
@@ -138,7 +142,8 @@ def read_table(
                 )
         table = _read_parquet(path) if kind == "parquet" else _read_excel(path, sheet)
         frame, notes, dates = tidy(table.frame, path, ".", None)
-        table = replace(table, frame=frame, notes=[*table.notes, *notes], dates=dates)
+        written = {name: table.frame[name] for name in dates}
+        table = replace(table, frame=frame, notes=[*table.notes, *notes], dates=dates, written=written)
     table = _find_time(table, time)
     frame = table.frame
     if not len(frame):
@@ -187,16 +192,17 @@ class _Text:
     def tidied(self, frame: pd.DataFrame) -> TableFile:
         """Numbers, dates and gaps where they are."""
         layout = self.layout
-        frame, found, dates = tidy(frame, self.path, layout.decimal, layout.thousands, self.whole_numbers)
+        tidied, found, dates = tidy(frame, self.path, layout.decimal, layout.thousands, self.whole_numbers)
         return TableFile(
             self.path,
-            frame,
+            tidied,
             "text",
             self.notes + found,
             units=layout.units,
             encoding=self.encoding,
             layout=layout,
             dates=dates,
+            written={name: frame[name] for name in dates},
         )
 
 
@@ -234,6 +240,8 @@ def read_pieces(
     rows : int
         Of a piece.
     """
+    import pandas as pd
+
     path = Path(path)
     check_file(path)
     if kind_of(path) != "text":
@@ -252,6 +260,9 @@ def read_pieces(
     def frames() -> Iterator[Any]:
         for table in parsed():
             piece = table.frame
+            for name, texts in table.written.items():  # a piece is written before the next but one is read
+                before = first.written.get(name, texts).iloc[-rows:]
+                first.written[name] = pd.concat([before, texts[~texts.index.isin(before.index)]])
             for name, dtype in first.frame.dtypes.items():
                 if piece[name].dtype != dtype:
                     try:
@@ -337,28 +348,33 @@ def _read_excel(path: Path, sheet: str | int) -> TableFile:
 
 def _find_time(table: TableFile, given: str | None) -> TableFile:
     """Name the column that tells when a row was taken; join a date with the clock beside it."""
-    import pandas as pd
+    frame, notes, dates, written = table.frame, list(table.notes), dict(table.dates), dict(table.written)
 
-    frame, notes, dates = table.frame, list(table.notes), dict(table.dates)
+    def read_number(name: str) -> str | None:
+        """Read a column of numbers as dates, if it counts time; what it counts."""
+        nonlocal frame
+        column = frame[name]
+        found = dates_of_numbers(name, column) if column.dtype.kind in "if" else None
+        if found is None:
+            return None
+        frame = frame.assign(**{name: found.dates})
+        dates[name], written[name] = found.form, column
+        return found.said
+
     if given is not None:
         if given not in frame.columns:
             near = difflib.get_close_matches(given, map(str, frame.columns)) or list(frame.columns[:6])
             raise TableError(
                 table.path, "option", f"time={given!r} is no column; near names: {', '.join(map(str, near))}"
             )
-        unit = epoch_unit(given, frame[given]) if frame[given].dtype.kind in "if" else None
         if frame[given].dtype.kind not in "Mif":
             raise TableError(table.path, "option", f"time={given!r} holds neither dates nor numbers")
-        if unit:
-            frame = frame.assign(**{given: pd.to_datetime(frame[given], unit=unit)})
-            dates[given] = f"epoch:{unit}"
-        return replace(table, frame=frame, time=given, dates=dates)
+        read_number(given)
+        return replace(table, frame=frame, time=given, dates=dates, written=written)
     dated = [c for c in frame.columns if frame[c].dtype.kind == "M"]
     for name in frame.columns:
-        if frame[name].dtype.kind in "if" and (unit := epoch_unit(str(name), frame[name])):
-            notes.append(Note("time", f"counts {unit} since 1970: read as a date", str(name)))
-            frame = frame.assign(**{name: pd.to_datetime(frame[name], unit=unit)})
-            dates[str(name)] = f"epoch:{unit}"
+        if said := read_number(name):
+            notes.append(Note("time", said, name))
             dated.append(name)
     named = [c for c in dated if sounds_like(str(c), TIME_NAMES)] or [
         c for c in dated if c == frame.columns[0]
@@ -368,19 +384,19 @@ def _find_time(table: TableFile, given: str | None) -> TableFile:
         notes.append(Note("time", "tells when a row was taken", str(time)))
         frame, found = _with_clock(frame, str(time)) if time in table.dates else (frame, [])
         notes += found
-        return replace(table, frame=frame, notes=notes, time=str(time), dates=dates)
+        return replace(table, frame=frame, notes=notes, time=str(time), dates=dates, written=written)
     for name in frame.columns[:2]:
         column = frame[name]
         if column.dtype.kind in "if" and sounds_like(str(name), ELAPSED_NAMES):
             steps = column.diff().iloc[1:]
             if len(column) > 2 and bool((steps > 0).all()):
                 notes.append(Note("time", "rises from row to row: read as the time", str(name)))
-                return replace(table, frame=frame, notes=notes, time=str(name), dates=dates)
-    return replace(table, frame=frame, notes=notes, dates=dates)
+                return replace(table, frame=frame, notes=notes, time=str(name), dates=dates, written=written)
+    return replace(table, frame=frame, notes=notes, dates=dates, written=written)
 
 
 def _with_clock(frame: pd.DataFrame, time: str) -> tuple[pd.DataFrame, list[Note]]:
-    """Add the time of day that a column beside the dates holds; dates are written as they were, without it."""
+    """Add the time of day that a column beside the dates holds."""
     import pandas as pd
 
     days = frame[time]

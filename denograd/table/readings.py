@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from denograd.data.arrays import Array, Kind, is_column, is_frame, read
 from denograd.data.grid import Grid, find_grid
 from denograd.data.time_index import check_index
-from denograd.table.polars_frame import as_pandas, is_polars, with_refined
+from denograd.table.polars_frame import as_pandas, is_polars, is_polars_column, with_refined
 from denograd.table.roles import ColumnRole, check_known, find_roles, from_matrix, to_matrix
 
 
@@ -180,6 +180,10 @@ def take(
         return _take_frame(X, sigma, kind, time, skip)
     if len(skip):
         raise ValueError("skip names columns of a DataFrame; leave columns of an array out before")
+    if is_polars_column(X):
+        found = take(X.to_numpy(), sigma=sigma, kind=kind, time=time, skip=skip)
+        plain = found.wrap
+        return replace(found, wrap=lambda values: type(X)(X.name, plain(values)))
     times = None
     if time is not None:
         times = np.asarray(time)
@@ -302,7 +306,8 @@ def _index_times(index: Any) -> Array | None:
 def _times_of(column: Any) -> Array:
     if column.dtype.kind not in "mMifu":
         raise ValueError(
-            f"time {column.name!r} holds neither dates nor numbers but {column.dtype}: convert it before"
+            f"time {column.name!r} holds neither dates nor numbers but {column.dtype}: convert it before, as by "
+            f"X[{column.name!r}] = pandas.to_datetime(X[{column.name!r}])"
         )
     if getattr(column.dtype, "tz", None) is not None:
         column = column.tz_convert(None) if not hasattr(column, "dt") else column.dt.tz_convert(None)

@@ -141,7 +141,7 @@ class DenoisedData:
                 "gaps": self.gaps,
                 "why": [column.why for column in self.columns],
             },
-            index=pd.Index(self.names, name="column"),
+            index=pd.Index(self.names, name="column", tupleize_cols=False),
         )
 
     def check(self) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any, Literal
 
 import numpy as np
@@ -78,7 +78,9 @@ def find_roles(
         elif name in skip:
             roles.append(ColumnRole(name, "id", "skipped as asked"))
         elif named is not None and name in named:
-            if not is_numeric(column):
+            if not column.notna().any():
+                raise ValueError(f"sigma names column {name!r}, which holds no value at all: leave it out")
+            if number_kind(column) is None:
                 raise ValueError(f"sigma names column {name!r}, which holds no numbers but {column.dtype}")
             roles.append(ColumnRole(name, "refined", "has a level", 1))
         else:
@@ -99,21 +101,22 @@ def check_known(what: str, names: Collection[Any], columns: list[Any]) -> None:
             )
 
 
-def is_numeric(column: Any) -> bool:
-    """Whether a column holds numbers, also as objects."""
-    kind = column.dtype.kind
+def number_kind(column: Any) -> str | None:
+    """Say which numbers a column holds, also as objects: "b" flags, "i" whole numbers, "f" others; None for none."""
+    kind: str = column.dtype.kind
     if kind in "fiub":
-        return True
+        return kind.replace("u", "i")
     if kind != "O" or hasattr(column.dtype, "categories") or str(column.dtype) in ("string", "str"):
-        return False
-    known = column.dropna()
-    return len(known) > 0 and all(
-        isinstance(value, Number) and not isinstance(value, complex) for value in known
-    )
+        return None
+    types = set(map(type, column.dropna()))
+    for kinds, found in (((bool, np.bool_), "b"), (Integral, "i"), (Number, "f")):
+        if types and all(issubclass(t, kinds) and not issubclass(t, complex) for t in types):
+            return found
+    return None
 
 
 def _role_of(name: Any, column: Any, place: int, levels_named: bool) -> ColumnRole:
-    kind, rows = column.dtype.kind, len(column)
+    kind, rows, numbers = column.dtype.kind, len(column), number_kind(column)
     text = kind == "O" or hasattr(column.dtype, "categories") or str(column.dtype) in ("string", "str")
     known = int(column.notna().sum())
     if not known:
@@ -122,21 +125,21 @@ def _role_of(name: Any, column: Any, place: int, levels_named: bool) -> ColumnRo
         place == 0
         and rows > 10
         and known == rows
-        and kind != "f"
         and kind in "iuO"
+        and numbers in ("i", None)
         and column.nunique() == rows
     ):
         return ColumnRole(name, "id", "all distinct, in the first column")
-    if kind == "b":
+    if numbers == "b":
         return ColumnRole(name, "held", "true or false", 1)
-    if kind in "iu":
+    if numbers == "i":
         return ColumnRole(name, "held", "whole numbers, and no level names it", 1)
-    if is_numeric(column):
+    if numbers:
         if levels_named:
             return ColumnRole(name, "held", "no level names it", 1)
         return ColumnRole(name, "refined", "numbers", 1)
     if kind in "mM" or str(column.dtype).startswith("period"):
-        return ColumnRole(name, "passed", "dates")
+        return ColumnRole(name, "passed", "spans of time" if kind == "m" else "dates")
     if not text:
         return ColumnRole(name, "passed", f"of type {column.dtype}")
     try:
@@ -233,6 +236,8 @@ def from_matrix(frame: Any, values: Array, matrix: Matrix) -> Any:
             new = new.astype(old.dtype)
             if not isinstance(old.dtype, np.dtype):  # nullable: NaN is <NA>
                 new = new.mask(np.isnan(values[:, j]))
+        elif old.dtype.kind == "O":
+            new = new.astype(old.dtype)
         columns[place] = new
     out = frame.copy()
     for place, new in columns.items():

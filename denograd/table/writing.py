@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from denograd.table.content import needed
 from denograd.table.reading import TableFile
 
@@ -44,6 +42,8 @@ class Writer:
         frame = frame.round(
             {name: places for name, places in decimals.items() if frame[name].dtype.kind == "f"}
         )
+        # dates as they were written
+        frame = frame.assign(**{name: old.reindex(frame.index) for name, old in self.table.written.items()})
         if self.output.suffix == ".parquet":
             self._write_parquet(frame)
         else:
@@ -62,9 +62,6 @@ class Writer:
     def _write_text(self, frame: Any) -> None:
         layout = self.table.layout
         separator, decimal = (",", ".") if layout is None else (layout.separator, layout.decimal)
-        frame = frame.copy(deep=False)
-        for name, form in self.table.dates.items():
-            frame[name] = _dates_as_text(frame[name], form)
         frame.to_csv(
             self.part,
             mode="a" if self._started else "w",
@@ -75,12 +72,3 @@ class Writer:
             na_rep="NA" if separator == r"\s+" else "",
             encoding="utf-8-sig" if self.table.encoding == "utf-8-sig" and not self._started else "utf-8",
         )
-
-
-def _dates_as_text(column: Any, form: str) -> Any:
-    """Dates as they were written: by a format, or counted since 1970."""
-    if form.startswith("epoch:"):
-        unit = form.partition(":")[2]
-        counted = (column - np.datetime64(0, "s")) // np.timedelta64(1, unit)  # type: ignore[call-overload]
-        return counted.astype("Int64")
-    return column.dt.strftime(form)

@@ -76,6 +76,35 @@ def test_gaps_are_filled_where_asked(tmp_path, capsys):
     assert found["flow"].notna().all()
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin").map(lambda t: t.isoformat()),
+        [f"{13 + i // 24}/3/2024 {i % 24}:05" for i in range(60)],
+        [1.7e9 + 0.5 * i for i in range(60)],
+    ],
+)
+@pytest.mark.parametrize("limit", [1 << 30, 1000])
+def test_times_are_written_as_they_were(times, limit, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("denograd.table.content.MOST_BYTES", limit)
+    levels = np.random.default_rng(0).normal(size=(60, 2)).round(3)
+    path = tmp_path / "in.csv"
+    path.write_text("time,a,b\n" + "".join(f"{t},{a},{b}\n" for t, (a, b) in zip(times, levels, strict=True)))
+    assert ran(capsys, path, "sigma=0.1", "rows=100")[0] == 0
+    written = (tmp_path / "in.denoised.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in written] == [str(t) for t in times]
+
+
+def test_readings_below_each_other_are_told(tmp_path, capsys):
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "time,sensor,value\n" + "".join(f"2024-01-{i // 2 + 1:02},{'AB'[i % 2]},{i}.5\n" for i in range(40))
+    )
+    out = ran(capsys, path, "sigma=0.1", "dry_run=true")[1]
+    assert "50% of the rows share their time" in out
+    assert "pivot" in out
+
+
 def test_a_dry_run_and_what_exists_already(tmp_path, capsys):
     job = JOBS["one sensor"](tmp_path)
     code, out, _ = ran(capsys, job.path, "sigma=0.8", "dry_run=true")

@@ -259,6 +259,22 @@ def test_intervals_cover_what_they_say():
     assert 0.85 < inside.mean() < 0.95
 
 
+def test_names_of_columns_in_two_levels():
+    _, X = noisy_waves(200)
+    columns = pd.MultiIndex.from_product([["north", "south"], ["a", "b"]])[: X.shape[1]]
+    found = denoise(pd.DataFrame(X[:, : len(columns)], columns=columns), 0.2, "series", **CLOSED)
+    assert found.data.columns.equals(columns)
+    assert found.summary().loc[[("north", "a")], "sigma"].item() == pytest.approx(0.2)
+    assert "north" in found._repr_html_()
+
+
+def test_a_cap_names_the_column():
+    _, X = noisy_waves(300)
+    frame = pd.DataFrame(X[:, :2], columns=["here", "there"]).assign(day="x")[["day", "here", "there"]]
+    with pytest.warns(UserWarning, match="in column there: 9"):
+        denoise(frame, {"there": 9.0}, "series", **CLOSED)
+
+
 @pytest.mark.filterwarnings("ignore:sigma is larger")  # columns that repeat each other
 def test_a_result_that_speaks():
     log, _, noise = sensor_log()

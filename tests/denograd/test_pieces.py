@@ -1,6 +1,7 @@
 """A table in pieces: one fit on a sample drawn over all rows; the others are new rows, each for itself."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +117,22 @@ def test_a_level_is_found_once_for_all_rows(tmp_path):
     assert outcome.summary["sigma"].to_numpy() == pytest.approx([0.1, 0.1], rel=0.15)
     data = read_table(tmp_path / "out.csv").frame
     assert ((data - steps) ** 2).to_numpy().mean() < 0.3 * 0.01
+
+
+def test_bounds_are_of_all_rows(tmp_path, capsys, monkeypatch):
+    """A file in the order of its noise: its first rows are quiet."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=600)
+    noise = np.repeat([0.05, 0.5], 300)[:, None] * rng.normal(size=(600, 2))
+    pd.DataFrame(np.column_stack([a, a]) + noise, columns=["a", "b"]).to_csv(tmp_path / "in.csv", index=False)
+    bounds = []
+    for size in (1 << 30, 1000):
+        monkeypatch.setattr("denograd.table.content.MOST_BYTES", size)
+        assert main([str(tmp_path / "in.csv"), "rows=200"]) == 0
+        out = capsys.readouterr().out
+        assert "by 200 rows drawn at random from all 600" in " ".join(out.split())
+        bounds.append(float(re.search(r"\n +a +([\d.]+)\n", out).group(1)))
+    assert bounds[0] == bounds[1] > 0.2
 
 
 def test_the_command_says_that_a_sample_was_fitted(tmp_path, capsys):

@@ -155,6 +155,8 @@ def test_in_pipelines_and_searches():
         ({"kind": "rows"}, ValueError, "kind must be"),
         ({"gaps": "drop"}, ValueError, "gaps must be"),
         ({"lag": -1}, ValueError, "lag must be"),
+        ({"lag": 1}, ValueError, "has no effect on a table"),
+        ({"solver": "newton"}, ValueError, "solver must be one of"),
         ({"sigma": [0.1]}, ValueError, "one per column"),
         ({"sigma": {9: 0.1}}, ValueError, "does not have"),
     ],
@@ -162,6 +164,22 @@ def test_in_pipelines_and_searches():
 def test_what_is_wrong_is_said(options, error, words):
     with pytest.raises(error, match=words):
         quick(**options).fit(table()[1])
+
+
+def test_frames_that_it_cannot_take_are_named():
+    frame = pd.DataFrame(table(60)[1], columns=list("abcd"))
+    odd = frame.assign(group="x", day=pd.Timestamp("2024-01-01"))
+    with pytest.raises(ValueError, match=r"'group', 'day'.*ColumnTransformer"):
+        quick().fit(odd)
+    with pytest.raises(ValueError, match="several columns named 'a'"):
+        quick().fit(frame.set_axis(list("aacd"), axis=1))
+    with pytest.raises(ValueError, match="column 'b' holds no value at all"):
+        quick().fit(frame.assign(b=np.nan))
+    late = frame.set_axis(pd.date_range("2024-01-01", periods=60)).iloc[::-1]
+    with pytest.warns(UserWarning, match="not in the order of their index"):
+        quick(kind="series").fit(late)
+    found = quick(sigma=pd.Series({"a": 0.3})).fit(frame)
+    assert found.moves_.tolist() == [True, False, False, False]
 
 
 def test_without_scikit_learn_it_says_what_to_install():

@@ -280,3 +280,39 @@ def test_seconds_that_rise_are_the_time_of_a_file_without_a_header(tmp_path):
     (tmp_path / "a.csv").write_text("".join(f"{1700000000 + 60 * i},{i}.5\n" for i in range(20)))
     table = read_table(tmp_path / "a.csv")
     assert (table.time, table.frame["column_1"].dtype.kind) == ("column_1", "M")
+
+
+def test_days_written_as_one_number(tmp_path):
+    (tmp_path / "a.csv").write_text("day,x\n" + "".join(f"202403{day:02},{day}.5\n" for day in range(1, 30)))
+    table = read_table(tmp_path / "a.csv")
+    assert (table.time, table.dates) == ("day", {"day": "%Y%m%d"})
+    assert table.frame["day"].iloc[-1] == pd.Timestamp("2024-03-29")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [f"{v}.25 °C" for v in range(20)],
+        [f"{v}.25kg" if v % 5 else "ERR" for v in range(20)],
+        [f"{v}.25 µg/m³" for v in range(20)],
+        [f"{v}.25 m/s" for v in range(20)],
+    ],
+)
+def test_a_unit_behind_every_number(fields, tmp_path):
+    table = read_table(write(tmp_path, text("x,y", *[f"{field},1.5" for field in fields])))
+    known = [v for v, field in enumerate(fields) if field != "ERR"]
+    assert table.frame["x"].dropna().tolist() == [v + 0.25 for v in known]
+    assert any("behind every number is left out" in str(note) for note in table.notes)
+
+
+@pytest.mark.parametrize("fields", [["12A", "13", "14A"], ["12A", "13B", "14A"], ["1/2", "3/4", "1/4"]])
+def test_what_only_looks_like_a_unit(fields, tmp_path):
+    table = read_table(write(tmp_path, text("x,y", *[f"{field},1.5" for field in fields * 5])))
+    assert table.frame["x"].tolist() == fields * 5
+
+
+def test_one_month_in_words_is_one_reading(tmp_path):
+    days = [f'"May {day:02}, 2024 10:30 PM",{day}.5' for day in range(1, 30)]
+    table = read_table(write(tmp_path, text("day,x", *days)))
+    assert not any("two days" in str(note) for note in table.notes)
+    assert table.frame["day"].iloc[1] == pd.Timestamp("2024-05-02 22:30")

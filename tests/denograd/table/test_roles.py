@@ -1,5 +1,7 @@
 """What every column is to the denoiser, and the way there and back."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,6 +49,20 @@ def test_roles():
     roles = find_roles(frame())
     assert {role.name: role.role for role in roles} == ROLES
     assert all(role.why for role in roles)
+
+
+def test_objects_are_what_they_hold():
+    rows = 12
+    objects = {
+        "number": [i + 0.5 for i in range(rows)],
+        "flag": [True, False, None] * 4,
+        "count": [1, 2, None] * 4,
+        "part": [Decimal("0.5"), Decimal("1.25"), None] * 4,
+    }
+    held = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in objects.items()})
+    assert [role.role for role in find_roles(held)] == ["refined", "held", "held", "refined"]
+    matrix = to_matrix(held, find_roles(held))
+    assert {dtype.kind for dtype in from_matrix(held, matrix.values, matrix).dtypes} == {"O"}
 
 
 def test_a_level_names_what_is_refined():
