@@ -19,8 +19,12 @@ def draw(methods: Sequence[tuple[str, str]], values: Mapping[str, Sequence[np.nd
     ----------
     methods : sequence of (title, colour)
     values : dict
-        By title of a measure: the numbers of each method, which may be none. Percentages end in %.
+        By title of a measure: the numbers of each method, which may be none. Percentages end in %. A method without
+        any number is left out.
     """
+    kept = [at for at in range(len(methods)) if any(len(numbers[at]) for numbers in values.values())]
+    methods = [methods[at] for at in kept]
+    values = {title: [numbers[at] for at in kept] for title, numbers in values.items()}
     with rc_context(STYLE):
         height = 0.5 + 0.2 * len(methods)
         figure, grid = panels(len(values), columns=len(values), height=height, sharey=True)

@@ -53,6 +53,17 @@ def lacking(everything: Results) -> list[str]:
         said.append(
             "There are no cells of the refined data here: no distances and no recovery, scores alone."
         )
+    ranked = [row for row in everything.present() if everything.rows[row].ranked]
+    counts = {}
+    for condition in everything.conditions:
+        scored = everything.under(condition).headline
+        counts[_short(condition)] = scored.loc[scored["row"].isin(ranked), "dataset"].nunique()
+    fewer = [f"{short}: {n}" for short, n in counts.items() if n < max(counts.values())]
+    if fewer:
+        said.append(
+            f"Under some conditions there are methods on fewer than {max(counts.values())} datasets so far, so columns "
+            f"do not compare: {', '.join(fewer)}."
+        )
     return said
 
 

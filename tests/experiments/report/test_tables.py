@@ -16,6 +16,7 @@ from experiments.report.forms import page
 from experiments.report.forms.table import Column, Table, number_text
 from experiments.report.sections import compose
 from experiments.report.sections.run_times import model_seconds
+from experiments.report.sections.summary import lacking
 from experiments.store.frame import frame
 
 
@@ -68,6 +69,21 @@ def small(**options):
 
 
 # ------------------------------------------------------------------------------------- what is compared
+
+
+def test_conditions_that_hold_fewer_datasets_are_said_to_do_so():
+    cells = campaign(datasets=("ett", "nasdaq"), protocols=("paper",), sigmas=(0.0, 0.05))
+    assert lacking(results_of(frame(cells))) == []
+    begun = [
+        c
+        for c in cells
+        if (c.spec["dataset"], c.spec["denoiser"]) == ("ett", "identity")
+        or c.spec["dataset"] != "ett"
+        or c.spec["sigma"] == 0
+    ]
+    (said,) = lacking(results_of(frame(begun)))
+    assert "fewer than 2 datasets" in said
+    assert said.endswith("paper, 0.05: 1.")
 
 
 def test_under_paper_the_improvement_compares_with_identity_denoised():
