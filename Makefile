@@ -54,7 +54,7 @@ report: $(STAMP)
 
 # The site mirrors the checkout, so that every link in it holds there too.
 PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE docs examples benchmarks datasets/README.md \
-	results/uncapped results/deployable
+	results/uncapped results/deployable results/pays
 docs: $(VENV)/.with-docs
 	rm -rf build/docs && mkdir -p build/docs/datasets build/docs/results
 	for page in $(PAGES); do ln -s "$(CURDIR)/$$page" build/docs/$$page || exit 1; done

@@ -203,11 +203,24 @@ def sums(frame: pd.DataFrame, kind: str) -> str:
         return "No cell has all four regressors yet."
     means = whole.mean(axis=1)
     worst = means.idxmin()
+    within = pd.MultiIndex.from_frame(part[["dataset", "sigma"]]).isin(whole.index)
     return (
         f"Mean over {', '.join(REGRESSORS[name] for name in wanted)} and the {len(whole)} pairs of data and level that "
-        f"all four ran on: {means.mean():.1f} %. Least: {means.min():.1f} % (`{worst[0]}` at {worst[1]:g}); "
-        f"{(means < 0).sum()} below 0."
+        f"all four ran on: {means.mean():.2f} %, standard error over draws {error_of_mean(part[within]):.2f}. Least: "
+        f"{means.min():.1f} % (`{worst[0]}` at {worst[1]:g}); {(means < 0).sum()} below 0."
     )
+
+
+def error_of_mean(part: pd.DataFrame) -> float:
+    """Standard error of the mean over cells, each the mean of its draws.
+
+    What is drawn anew is a dataset's draw: its split, noise and seeds. All levels and regressors of one err together,
+    so their deviations from the means of their cells are added up before they are squared.
+    """
+    cell = part.groupby(["dataset", "sigma", "regressor"])["chosen"]
+    n = cell.transform("size")
+    off = (part["chosen"] - cell.transform("mean")) * (n / (n - 1).clip(lower=1)) ** 0.5 / n / cell.ngroups
+    return float((off.groupby([part["dataset"], part["draw"]]).sum() ** 2).sum() ** 0.5)
 
 
 def all_tables(rows: list[dict[str, Any]]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import pays, tables
@@ -55,3 +57,20 @@ def test_means_spreads_and_how_many():
     assert "| `ett` | 0.2 | 25.0 ± 35.4 (2) | - |" in made["series"]
     assert "(not run)" in made["tables"]
     assert "No cell has all four" in made["series"]
+
+
+def test_a_draw_errs_as_a_whole():
+    """Two levels of one dataset that move together have the error of one; two datasets have less of it."""
+    values = {0: 1.0, 1: 3.0, 2: 8.0}
+    one = pd.DataFrame(
+        [
+            {"dataset": "ett", "sigma": sigma, "regressor": "ridge", "draw": draw, "chosen": value}
+            for sigma in (0.0, 0.2)
+            for draw, value in values.items()
+        ]
+    )
+    alone = np.std([*values.values()], ddof=1) / 3**0.5
+    assert pays.error_of_mean(one) == pytest.approx(alone)
+    other = one.assign(dataset="wth")
+    assert pays.error_of_mean(pd.concat([one, other], ignore_index=True)) == pytest.approx(alone / 2**0.5)
+    assert pays.error_of_mean(one[one["draw"] == 0]) == 0
