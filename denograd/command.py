@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DONE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+FLAGS = ("overwrite", "dry_run")
 
 HELP = """
 usage: python -m denograd FILE [key=value ...]
@@ -111,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if not arguments or {"-h", "--help", "help"} & set(arguments):
-            print(HELP.strip())
+            print(HELP.strip(), flush=True)
             return DONE if arguments else WRONG_CALL
         return _run(parse(arguments))
     except WrongCall as error:
@@ -120,6 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TableError as error:
         _say(f"denograd: {error}")
         return WRONG_CALL if error.problem in ("option", "missing", "directory") else FAILED
+    except BrokenPipeError:  # the reader has left, as `| head` does: nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return DONE
     except (ValueError, TypeError, ArithmeticError, MemoryError, OSError, PieceFailed) as error:
         _say(f"denograd: {error}")
         return FAILED
@@ -129,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Read ``FILE key=value ...``; ``--key=value``, and ``--flag`` for ``flag=true``, mean the same.
+    """Read ``FILE key=value ...``; ``--key=value``, ``--key value``, and ``--flag`` for ``flag=true``, mean the same.
 
     Raises
     ------
@@ -138,15 +142,18 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     known = [name for name in Options.__dataclass_fields__ if name != "path"]
     files, found = [], dict[str, Any]()
-    for argument in arguments:
+    words = iter(arguments)
+    for argument in words:
         word = argument.removeprefix("--")
         key, equals, value = word.partition("=")
         key = key.replace("-", "_") if argument.startswith("--") else key
         if not equals and argument.startswith("--"):
-            value = "true"
+            value = "true" if key in FLAGS or key not in known else next(words, "")
         elif not equals or (key not in known and Path(argument).exists()):
             files.append(argument)
             continue
+        if not key:
+            raise WrongCall(f"{argument!r} has no key: write KEY=VALUE, such as sigma=0.1, without blanks")
         if key not in known:
             near = difflib.get_close_matches(key, known) or known
             raise WrongCall(f"{key!r} is no key; near names: {', '.join(near)}")
@@ -164,7 +171,7 @@ def _value(key: str, text: str) -> Any:
         return _sigma(text)
     if key in choices and text not in choices[key]:
         raise WrongCall(f"{key} must be {' or '.join(choices[key])}, got {text!r}")
-    if key in ("overwrite", "dry_run"):
+    if key in FLAGS:
         if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
             raise WrongCall(f"{key} must be true or false, got {text!r}")
         return text.lower() in ("true", "1", "yes")

@@ -314,8 +314,9 @@ def _given(sigma: Any, columns: int, rows: int, each: str) -> Array:
     if level.shape not in shapes:
         each += f" ({columns})" + (f" or per value {(rows, columns)}" if rows else "")
         raise ValueError(f"sigma must be a number or {each}, got shape {level.shape}")
-    if not np.isfinite(level).all() or (level < 0).any():
-        raise ValueError(f"sigma must be finite and not negative, got {sigma}")
+    wrong = level[~np.isfinite(level) | (level < 0)]
+    if wrong.size:
+        raise ValueError(f"sigma must be finite and not negative, got {wrong.flat[0]:g}")
     return level if level.ndim == 2 else np.broadcast_to(level, (columns,)).copy()
 
 

@@ -127,6 +127,9 @@ def test_a_dry_run_and_what_exists_already(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["simga=0.1"], "'simga' is no key; near names: sigma"),
+        (["sigma", "=", "0.1"], "'=' has no key: write KEY=VALUE"),
+        (["--sigma"], "sigma must be"),
+        (["--sgma", "0.1"], "'sgma' is no key; near names: sigma"),
         (["sigma=-1"], "sigma must be a number of at least 0"),
         (["sigma=level:"], "sigma must be"),
         (["sigma=nan"], "sigma must be"),
@@ -195,6 +198,11 @@ def test_a_file_without_decimal_numbers(tmp_path, capsys):
     assert (code, err) == (0, "")
     assert "nothing to refine by itself" in out
     assert "sigma='age in years':LEVEL" in out
+
+
+def test_a_value_may_follow_its_option():
+    read = parse(["--sigma", "0.1", "a.csv", "--dry-run", "--gaps", "fill"])
+    assert read == parse(["a.csv", "sigma=0.1", "dry_run=true", "gaps=fill"])
 
 
 def test_levels_are_read_from_the_right():

@@ -98,8 +98,8 @@ def _lines(table: Table, part: Sequence[int], ansi: bool) -> list[str]:
     ruled = False
     for row in table.rows:
         if row in table.controls and not ruled:
-            lines.append(rule)
             ruled = True
+            lines += [rule] * (lines[-1] != rule)
         entries = [_entry(table, row, i, widths[i], ansi) for i in part]
         lines.append("  ".join([str(row).ljust(first), *entries]).rstrip())
     return [*lines, rule]
