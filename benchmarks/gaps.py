@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ import numpy as np
 import torch
 
 from denograd import denoise
+from experiments.base import command
 from experiments.data.recipes import load_dataset
 
 RESULTS = Path(__file__).with_name("gaps.jsonl")
@@ -260,4 +262,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(
+        command.run(main, interrupted="Interrupted. What is measured is stored; the same command goes on.")
+    )

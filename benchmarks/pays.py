@@ -9,7 +9,7 @@ of these two predictions. Where predictions were mixed, `labels` is one fit on t
 appended as JSON lines; what is there is not computed again.
 
     python -m benchmarks.pays run --regressors ridge knn
-    python -m benchmarks.pays run --regressors xgboost dnn dlinear --draws 2 3
+    python -m benchmarks.pays run --regressors xgboost dnn dlinear --draws 2 3 4
     python -m benchmarks.pays run --datasets ettm2 nasdaq diabetes
     python -m benchmarks.pays table --write docs/pays.md
 """
@@ -17,6 +17,7 @@ appended as JSON lines; what is there is not computed again.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from itertools import product
 from pathlib import Path
@@ -29,6 +30,7 @@ import yaml
 from tqdm import tqdm
 
 from benchmarks.tables import append, markdown, put, read, shown
+from experiments.base import command
 from experiments.base.paths import CONF
 from experiments.base.seeds import seed_of
 from experiments.data.noise import Gaussian
@@ -265,4 +267,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(
+        command.run(main, interrupted="Interrupted. What is measured is stored; the same command goes on.")
+    )

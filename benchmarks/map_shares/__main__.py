@@ -20,6 +20,7 @@ large      10,000 rows (100,000 of a table that has them, its first 20 columns):
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 
@@ -28,6 +29,7 @@ import torch
 from benchmarks.map_shares import tables
 from benchmarks.map_shares.measure import VARIANTS, WANTED, measure, measurements
 from benchmarks.tables import append, put, read
+from experiments.base import command
 
 RESULTS = Path(__file__).parents[1] / "map_shares.jsonl"
 FIGURE = "map_shares.svg"
@@ -74,4 +76,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(
+        command.run(main, interrupted="Interrupted. What is measured is stored; the same command goes on.")
+    )
