@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from denograd.data.arrays import Array
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import noise_bound
-from denograd.map.gaps import Filled, fill_gaps, see_past_gaps
+from denograd.map.gaps import Filled, PastGaps, fill_gaps, see_past_gaps
 from denograd.map.noise_level import NoiseLevel, noise_level
 from denograd.map.refine import Refined, refine
 from denograd.map.solve import Solver
@@ -41,6 +41,8 @@ class Fit:
     evidence : sequence of str
         Where the level of every input comes from.
     solver : str
+    past : PastGaps or None
+        Of a table with gaps: what predicts further rows that have some.
     """
 
     readings: Readings
@@ -50,6 +52,7 @@ class Fit:
     asked: Array
     evidence: Sequence[str]
     solver: Solver
+    past: PastGaps | None = None
 
     @classmethod
     def of(
@@ -68,7 +71,7 @@ class Fit:
         missing = np.isnan(readings.matrix)
         filled = fill_gaps(readings.matrix, _known(level, relative, readings), readings.kind, seed=seed)
         blind = BlindSpot(readings.kind, verbose=verbose, **backbone).fit(filled.values, seed=seed)
-        see_past_gaps(blind, filled, missing)
+        past = see_past_gaps(blind, filled, missing)
         if level is None or isinstance(level, str):
             asked = _estimated(level, readings, blind)
         else:
@@ -92,7 +95,7 @@ class Fit:
             e + "; sigma_relative on top" * t + f.removeprefix("given") if f.startswith("given") else f
             for e, t, f in zip(asked.evidence, on_top.tolist(), found.evidence, strict=True)
         ]
-        return cls(readings, filled, blind, found, asked.sigma, said, solver)
+        return cls(readings, filled, blind, found, asked.sigma, said, solver, past)
 
     def result(self, gaps: Gaps) -> DenoisedData:
         """Hand the figures back in the data's own rows, columns and type."""

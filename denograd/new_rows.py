@@ -13,7 +13,7 @@ from denograd.data.threads import one_thread
 from denograd.fit import Fit, Gaps
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import error_scale
-from denograd.map.gaps import Filled, RowFiller
+from denograd.map.gaps import Filled, PastGaps, RowFiller
 from denograd.map.noise_level import per_column
 from denograd.map.refine import posterior_of, refine
 from denograd.map.solve import Solver
@@ -53,6 +53,8 @@ class NewRows:
         Fitted on the rows of a table, their gaps filled.
     filler : RowFiller
         Learned from the same rows.
+    past : PastGaps
+        Predicts rows with gaps.
     fitted : (c,) or (n, c) array
         Noise levels that the fitted rows were refined with: per value where these have gaps, which have no noise.
     sigma : (c,) array
@@ -63,12 +65,20 @@ class NewRows:
 
     blind: BlindSpot
     filler: RowFiller
+    past: PastGaps
     fitted: Array
     sigma: Array
     solver: Solver = "auto"
 
     @classmethod
-    def of(cls, blind: BlindSpot, filled: Filled, fitted: Array, solver: Solver = "auto") -> NewRows:
+    def of(
+        cls,
+        blind: BlindSpot,
+        filled: Filled,
+        fitted: Array,
+        past: PastGaps | None,
+        solver: Solver = "auto",
+    ) -> NewRows:
         """Take what the fit of a table left.
 
         Parameters
@@ -78,17 +88,20 @@ class NewRows:
             What `blind` was fitted on.
         fitted : (c,) or (n, c) array
             Levels of the fitted rows as `denograd.refine` used them; one level a column, but 0 at gaps.
+        past : PastGaps or None
+            Learned from the same rows, where they have gaps.
         solver : str
         """
         filler = filled.rows or RowFiller.of_complete_rows(filled.values)
-        return cls(blind, filler, fitted, fitted if fitted.ndim == 1 else fitted.max(0), solver)
+        past = past or PastGaps.untaught(filler)
+        return cls(blind, filler, past, fitted, fitted if fitted.ndim == 1 else fitted.max(0), solver)
 
     def refine(self, X: Array) -> RefinedRows:
         """Refine rows (m, c); NaN is a gap."""
         filled, missing = self.filler.fill(X), np.isnan(X)
         rows = filled.values
         if self.solver == "auto":
-            prediction = self.blind.predict(rows)
+            prediction = self.past.predict(self.blind, rows, missing)
             values: Array = rows + posterior_of(self.blind, self.fitted).step(rows, prediction, self.sigma)
         else:
             prediction, values = self._by_another_solver(rows)
@@ -141,7 +154,7 @@ class FittedTable:
             seed=seed,
             verbose=verbose,
         )
-        return cls(fit.result(gaps), fit, NewRows.of(fit.blind, fit.filled, fit.found.sigma), gaps)
+        return cls(fit.result(gaps), fit, NewRows.of(fit.blind, fit.filled, fit.found.sigma, fit.past), gaps)
 
     @one_thread()
     def denoise(self, X: Any) -> DenoisedData:

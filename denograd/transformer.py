@@ -187,7 +187,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             epochs=self.epochs,
             verbose=False,
         ).fit(filled, seed=self.random_state)
-        see_past_gaps(self.blind_, gapless, np.isnan(values))
+        past = see_past_gaps(self.blind_, gapless, np.isnan(values))
         self.bound_ = noise_bound(self.blind_.residual_)
         outputs = np.flatnonzero(self.moves_)
         self.sigma_ = noise_level(
@@ -205,7 +205,7 @@ class DenoisingTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         self._levels = np.where(np.isnan(values), 0.0, self.sigma_) if gappy else self.sigma_
         self._center, self._scale = self.blind_.center_, self.blind_.scale_
         if self.kind == "tabular":
-            self._new_rows = NewRows.of(self.blind_, gapless, self._levels, self.solver)
+            self._new_rows = NewRows.of(self.blind_, gapless, self._levels, past, self.solver)
         else:
             y, missing = (filled - self._center) / self._scale, np.isnan(values)
             noise = np.maximum(self.sigma_ / self._scale, 0.0) ** 2

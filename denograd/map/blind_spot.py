@@ -88,7 +88,8 @@ class BlindSpot:
     fold_ : (n,) int array
         Fold of every fitted row.
     filled_ : float
-        Share of the fitted values of a series that are fillings of gaps; whoever filled them sets it.
+        Of a series the share of values that are fillings of gaps, of a table that of rows that hold some; whoever
+        filled them sets it.
 
     Examples
     --------
@@ -324,6 +325,30 @@ class BlindSpot:
         z = torch.from_numpy(X[order]).to(self.device)
         return predict_rows(z, self.segments(models[order]), self.columns_)[back]
 
+    @one_thread()
+    def predict_shifted(self, X: Array, shift: Array, models: NDArray[np.int64]) -> Array:
+        """Predict rows of a table whose inputs are not the same for every output.
+
+        Parameters
+        ----------
+        X : (n, c) array
+        shift : (n, c, c) array
+            What is added to input k, ``shift[:, k, j]``, where output j is predicted; in the units of X.
+        models : (n,) int array
+            Of every row, as `models_of` gives them.
+
+        Returns
+        -------
+        (n, c) array
+        """
+        x = torch.from_numpy(self.standardised(X)).float().to(self.device)
+        moved = torch.from_numpy(shift / self.scale_[:, None]).float().to(self.device)
+        out = np.empty(X.shape)
+        for model, rows in _split(models).items():
+            out[rows] = self._by_model(x[rows], model, moved[rows]).cpu().numpy()
+        predicted: Array = out * self.scale_ + self.center_
+        return predicted
+
     def _chunk(self) -> int:
         return CHUNK if self.columns_ <= WIDE_TABLE else max(CHUNK * WIDE_TABLE // self.columns_, 1)
 
@@ -355,18 +380,19 @@ class BlindSpot:
             lags = torch.cat([lags[:-1], last])
         return lags.flatten(1)
 
-    def _linear_part(self, x: Tensor, model: int) -> Tensor:
+    def _linear_part(self, x: Tensor, model: int, shift: Tensor | None = None) -> Tensor:
         if not self.wide_:
-            return x @ self.linear_[model] + self.bias_[model]
+            guess = x @ self.linear_[model] + self.bias_[model]
+            return guess if shift is None else guess + (shift * self.linear_[model]).sum(1)
         c, K = self.columns_, self.context
         lags = x.view(len(x), 2 * K + 1, c)
         across, sides = self.linear_[model, :c], self.linear_[model, c:]
         past, ahead = (lags[:, :K] * sides[:K]).sum(1), (lags[:, K + 1 :] * sides[K:]).sum(1)
         return lags[:, K] @ across + past + ahead + self.bias_[model]
 
-    def _net_part(self, x: Tensor, model: int) -> Tensor:
+    def _net_part(self, x: Tensor, model: int, shift: Tensor | None = None) -> Tensor:
         one = {name: value[model : model + 1] for name, value in self.net_.items()}
-        return net_forward(x[None], one)[0]
+        return net_forward(x[None], one, shift)[0]
 
     def _predict(self, local: Tensor, models: dict[int, Tensor], before: int, after: int) -> Tensor:
         """Predictions, in the data's units, of the rows that `local` (rows read) is centred on.
@@ -380,20 +406,20 @@ class BlindSpot:
         z = torch.where((local < low) | (local > high), 0.0, z)
         x = self._features(z, before, after)
         if len(models) == 1:
-            guess = self._by_model(x, *models)
+            guess = self._by_model(x, next(iter(models)))
         else:
             parts = [self._by_model(x[rows], model) for model, rows in models.items()]
             guess = torch.cat(parts)[torch.argsort(torch.cat([*models.values()]))]
         return guess.to(local.dtype) * scale + center
 
-    def _by_model(self, x: Tensor, model: int) -> Tensor:
+    def _by_model(self, x: Tensor, model: int, shift: Tensor | None = None) -> Tensor:
         """Standardised predictions of one fold's model, or the mean of all (-1)."""
         models = range(self.folds) if model < 0 else [model]
         total = torch.zeros(len(x), self.columns_, device=self.device)
         for k in models:
-            guess = self._linear_part(x, k)
+            guess = self._linear_part(x, k, shift)
             if self.net_:
-                guess = guess + self.gain_ * self._net_part(x, k)
+                guess = guess + self.gain_ * self._net_part(x, k, shift)
             total = total + guess
         return total / len(models)
 

@@ -132,10 +132,11 @@ def fit_wide_ridge(
     return weights, bias, out
 
 
-def net_forward(x: Tensor, net: dict[str, Tensor]) -> Tensor:
+def net_forward(x: Tensor, net: dict[str, Tensor], shift: Tensor | None = None) -> Tensor:
     """Two hidden layers per fold and column: ``(folds, b, d) -> (folds, b, c)``.
 
     Those of a wide table see scores on leading components, from which the part of the column's own value is taken off.
+    `shift`, (b, d, c), is added to the inputs of every column's network.
     """
     folds, c, h, _ = net["w2"].shape
     seen = x if (components := net.get("components")) is None else x @ components
@@ -143,6 +144,9 @@ def net_forward(x: Tensor, net: dict[str, Tensor]) -> Tensor:
     if components is not None:
         own = (components.transpose(1, 2)[..., None] * net["w1"].view(folds, -1, c, h)).sum(1)
         first = torch.addcmul(first, x[..., None], own[:, None], value=-1)
+    if shift is not None:
+        moved = shift[None] if components is None else torch.einsum("bdc,fdk->fbkc", shift, components)
+        first = first + torch.einsum("fbkc,fkch->fbch", moved, net["w1"].view(folds, -1, c, h))
     a = torch.relu(first).transpose(1, 2)
     a = torch.relu(a @ net["w2"] + net["b2"])
     out: Tensor = (a @ net["w3"] + net["b3"])[..., 0].transpose(1, 2)

@@ -23,8 +23,9 @@ from denograd.map.candidates.subspace import WINDOW, Subspace
 from denograd.map.candidates.support import fit_support
 
 MOST_FILLED = 0.25
-"""Of a series with a larger share of filled values the subspace is left out: its windows hold what was filled from
-the very value that they answer, so Stein's estimate takes its own noise for signal."""
+"""Of a series with a larger share of filled values the subspace is left out, of a table with a larger share of rows
+with gaps also the net: they read what was filled from the very value that they answer, so Stein's estimate takes its
+own noise for signal."""
 
 FEWEST = 40
 """A column with fewer values that have noise is held: too few to learn from."""
@@ -85,7 +86,8 @@ class Posterior:
         candidates = [own]
         if (sigma > 0).any():
             self._net.fit(blind.standardised(X), sigma / blind.scale_, own[0], blind.fold_)
-            candidates.append((self._net.correction_, self._net.divergence_))
+            if blind.kind == "series" or blind.filled_ <= MOST_FILLED:
+                candidates.append((self._net.correction_, self._net.divergence_))
             self._size = np.sqrt((sigma**2).mean(0))
             self._subspace.fit(self._without_outliers(X), self._size, blind.fold_, blind.kind)
             if blind.filled_ <= MOST_FILLED:

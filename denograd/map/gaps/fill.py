@@ -19,7 +19,6 @@ import numpy as np
 
 from denograd.data.arrays import Array, Kind
 from denograd.data.outliers import far_limits
-from denograd.map.blind_spot import BlindSpot
 from denograd.map.gaps.guesses import Mask, judge
 from denograd.map.gaps.series_ways import SeriesWays
 from denograd.map.gaps.table_ways import TableWays
@@ -29,9 +28,6 @@ HIDDEN, LEAST_HIDDEN = 0.1, 50
 
 TRIALS, ENOUGH = 4, 1000
 """Values are hidden so often, unless so many of every column were hidden the first time."""
-
-MIXED = 2.5
-"""See `see_past_gaps`."""
 
 
 @dataclass(frozen=True)
@@ -158,33 +154,6 @@ def _mixed(guesses: Array, spread: Array, weights: Array, factor: Array) -> tupl
     """Mean and expected squared error of every value."""
     mean: Array = np.einsum("gnc,gc->nc", guesses, weights)
     return mean, np.maximum(spread, 1e-12) * factor
-
-
-def see_past_gaps(blind: BlindSpot, filled: Filled, missing: Mask) -> None:
-    """Mend the predictions of a blind spot that was fitted on a filled series.
-
-    Beside a gap it is not quite blind: the gap was filled from the value itself. The more gaps there are, the more of
-    its prediction is taken from the model that leaves the value out however many lie beside it: 2.5 times their
-    share, all of it from two fifths on. (Chosen on three series, ett, daily_climate and nasdaq.)
-
-    Parameters
-    ----------
-    blind : BlindSpot
-        Fitted on ``filled.values``; its prediction, residual and mean squared error change, and it knows what was
-        filled.
-    filled : Filled
-    missing : (n, c) bool array
-    """
-    if filled.prediction is None or not missing.any():
-        return
-    blind.filled_ = float(missing.mean())
-    weight = min(1.0, MIXED * blind.filled_)
-    mixed = (1 - weight) * blind.prediction_ + weight * filled.prediction
-    blind.prediction_ = np.where(missing, blind.prediction_, mixed).astype(np.float32)
-    blind.residual_ = np.where(missing, blind.residual_, mixed - filled.values).astype(np.float32)
-    seen = ~missing & ~blind.outliers_
-    squares = (blind.residual_.astype(float) ** 2 * seen).sum(0)
-    blind.mse_ = np.where(blind.constant_, 0.0, squares / np.maximum(seen.sum(0), 1))
 
 
 def _far_out(X: Array, missing: Mask) -> Mask:

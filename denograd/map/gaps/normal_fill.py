@@ -77,6 +77,26 @@ def condition(normal: Normal, y: Array, missing: NDArray[np.bool_]) -> tuple[Arr
     return mean.numpy(), variance.numpy()
 
 
+def leave_one_out(normal: Normal, y: Array, missing: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """What the other observed values of its row say of every value, and what it adds itself to the row's gaps.
+
+    With P the inverse covariance of a row's observed values x, in closed form ``x_j - (P (x - center))_j / P_jj``.
+
+    Returns
+    -------
+    mean : (n, c) array
+        Of observed values; at gaps without a meaning.
+    gain : (n, c, c) array
+        ``gain[:, k, j]``: by how much the mean of value k, given all observed ones, grows with value j.
+    """
+    values, gap = torch.from_numpy(np.where(missing, 0.0, y)), torch.from_numpy(missing)
+    seen = normal.spread + torch.diag_embed(GAP * gap.double() + 1e-9)
+    precision = torch.linalg.inv(seen)
+    apart = (values - normal.center) * ~gap
+    mean = values - (precision @ apart[..., None])[..., 0] / precision.diagonal(dim1=-2, dim2=-1)
+    return mean.numpy(), (normal.spread @ precision).numpy()
+
+
 def _condition(normal: Normal, values: Tensor, gap: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Conditional mean and variance of every value, and the rows' conditional covariances summed."""
     center, spread = normal.center, normal.spread
