@@ -240,6 +240,10 @@ def _run(options: Options) -> int:
     write_page(page, plan.table, outcome)
     for note in outcome.notes:
         print(_wrapped(f"- {note}"))
+    if not (outcome.summary["role"] == "refined").any():
+        print(_nothing(outcome.summary))
+        print(f"Wrote {output}, a copy of the data, and {page}.")
+        return DONE
     print(_table(outcome.summary))
     for finding in outcome.findings:
         print(_wrapped(f"! {finding}"))
@@ -317,11 +321,13 @@ def _described(plan: Plan, options: Options) -> str:
     ]
     lines += [_wrapped(f"- {note}") for note in table.notes]
     width = min(30, max(len(str(role.name)) for role in plan.roles))
+    undecided = options.sigma is None or isinstance(options.sigma, str)  # the level decides what is refined
     for role in plan.roles:
         gaps = int(frame[role.name].isna().sum())
         unit = f" [{table.units[role.name]}]" if role.name in table.units else ""
         missing = f", {gaps:,} missing" if gaps else ""
-        lines.append(_wrapped(f"  {role.name!s:{width}}  {role.role:10}  {role.why}{unit}{missing}"))
+        shown = "may move" if role.role == "refined" and undecided else role.role
+        lines.append(_wrapped(f"  {role.name!s:{width}}  {shown:10}  {role.why}{unit}{missing}"))
     return "\n".join(lines)
 
 
@@ -377,6 +383,16 @@ def _table(summary: pd.DataFrame) -> str:
     ]
     text: str = shown.to_string(float_format=lambda v: f"{v:.4g}", line_width=_width(), max_rows=60)
     return text
+
+
+def _nothing(summary: pd.DataFrame) -> str:
+    """Why no column was refined."""
+    held = summary.loc[summary["role"] == "held", "why"]
+    reasons = [
+        f"  {why}: {', '.join(map(str, names))}"
+        for why, names in held.groupby(held, sort=False).groups.items()
+    ]
+    return "\n".join(["Nothing was refined.", *(_wrapped(reason) for reason in reasons)])
 
 
 def _width() -> int:

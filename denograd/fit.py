@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
@@ -112,17 +112,25 @@ class Fit:
         grounds = [""] * len(readings.names)
         for place, moves, why in zip(readings.owner.tolist(), readings.moves, self.evidence, strict=True):
             grounds[place] = why if moves else "held"
+        levels = readings.by_column(level)
+        # what has no level, given or found, does not move
+        columns = [
+            replace(role, role="held", why=_without_level(why))
+            if role.role == "refined" and not mine > 0
+            else role
+            for role, mine, why in zip(readings.roles, levels.tolist(), grounds, strict=True)
+        ]
         said = [readings.grid.said] if readings.grid is not None and readings.grid.said else []
         return DenoisedData(
             data=readings.wrap(rows(shown)),
             std=readings.wrap_std(np.where(np.isnan(rows(shown)), np.nan, rows(std))),
-            sigma=readings.by_column(level),
+            sigma=levels,
             bound=readings.by_column(found.bound),
             error_before=readings.by_column(level**2),
             error_after=readings.by_column(np.minimum(self._error, level**2)),
             solver=self.solver,
             history=found.history,
-            columns=readings.roles,
+            columns=columns,
             gaps=readings.gaps(observed),
             notes=said,
             evidence=tuple(grounds),
@@ -205,3 +213,11 @@ def _estimated(name: str | None, readings: Readings, blind: BlindSpot) -> NoiseL
         blind=blind,
         least_share=0.0,  # `refine` caps as its solver needs it
     )
+
+
+def _without_level(evidence: str) -> str:
+    """Why a column of numbers was held, from what is known of its level."""
+    if evidence == "constant":
+        return evidence
+    reason = evidence.removeprefix("held: ")
+    return "its level is 0" if reason == evidence else f"its values show no noise: {reason}"

@@ -34,6 +34,9 @@ OVERLAP = 500
 FINENESS = 1000
 """Refined values are written in steps of about so many parts of the noise level."""
 
+NEAR = 1.001
+"""A level is said to be lowered from so many times what was used on."""
+
 MOVES = 10
 """So many values that moved farthest are kept."""
 
@@ -149,8 +152,8 @@ def _one_by_one(job: Job, frames: Callable[[], Iterator[Any]], total: int | None
                 # the levels of the first piece are those of all
                 sigma = {
                     column.name: float(level)
-                    for column, level in zip(found.columns, found.asked, strict=True)
-                    if column.role == "refined"
+                    for column, level, why in zip(found.columns, found.asked, found.evidence, strict=True)
+                    if why not in ("", "held")  # those that may move, with level 0 too
                 }
             writer.write(found.data.iloc[keep], _decimals(found))
             tally.add(found, frame.index, keep)
@@ -279,6 +282,11 @@ class _Tally:
         self.notes |= dict.fromkeys(found.notes)
         for finding in found.check():
             self._findings.setdefault((finding.what, finding.column), finding)
+        for name, asked, used in zip(found.names, found.asked, found.sigma, strict=True):
+            if used > 0 and asked > NEAR * used and ("level", name) not in self._findings:
+                self.notes[
+                    f"{name}: the level {asked:.4g} was lowered to {used:.4g}, which the data bear out"
+                ] = None
 
     def outcome(self, shown: DenoisedData, *, pieces: int, fitted: int) -> Outcome:
         summary = _merged(self._summaries)

@@ -147,8 +147,8 @@ def _of_column(evidence: Evidence, j: int) -> list[Finding]:
                 "level",
                 name,
                 asked / min(bound, sigma),
-                f"the level {asked:.4g} is more than the data allow (bound {bound:.4g}, {sigma:.4g} was used): "
-                "it may be too large, or the noise of one reading resembles the next one's, and that part cannot be "
+                f"the level {asked:.4g} is more than the data allow: {sigma:.4g} was used, {_ground(sigma, bound)}. "
+                "It may be too large, or the noise of one reading resembles the next one's, and that part cannot be "
                 "told from signal. Measure the level again, or thin the readings out",
             )
         )
@@ -163,6 +163,13 @@ def _of_column(evidence: Evidence, j: int) -> list[Finding]:
             )
         )
     return found
+
+
+def _ground(sigma: float, bound: float) -> str:
+    """Say why a level was lowered to `sigma`."""
+    if sigma > 0.99 * bound:
+        return f"since the residual bounds it by {bound:.4g}"
+    return f"below the bound {bound:.4g}: the column's own values, or its inputs' noise in the residual, leave no more"
 
 
 def _sizes(evidence: Evidence, j: int, r: Array, y: Array, here: NDArray[np.bool_]) -> list[Finding]:

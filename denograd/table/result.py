@@ -210,10 +210,10 @@ class DenoisedData:
     def _std_of(self, j: int) -> Array:
         """Standard errors of a column, (n,)."""
         if hasattr(self.std, "columns"):
-            refined = [i for i, column in enumerate(self.columns) if column.role == "refined"]
-            if j not in refined:
+            stated = list(self.std.columns)
+            if self.names[j] not in stated:
                 return np.zeros(len(self.observed))
-            return np.asarray(self.std.to_numpy(), dtype=float)[:, refined.index(j)]
+            return np.asarray(self.std.to_numpy(), dtype=float)[:, stated.index(self.names[j])]
         return np.asarray(self.std, dtype=float).reshape(len(self.observed), -1)[:, j]
 
     def _stretch(self, before: Array, after: Array) -> slice:
@@ -224,10 +224,10 @@ class DenoisedData:
     def __repr__(self) -> str:
         rows, width = self.observed.shape
         refined = [j for j, c in enumerate(self.columns) if c.role == "refined"]
-        lines = [
-            f"DenoisedData: {rows:,} rows, {len(refined)} of {width} columns refined, "
-            f"{self.share:.0%} of the noise's squared error expected to be left"
-        ]
+        head = f"DenoisedData: {rows:,} rows, {len(refined)} of {width} columns refined"
+        if refined:
+            head += f", {self.share:.0%} of the noise's squared error expected to be left"
+        lines = [head]
         for j in refined[:SHOWN]:
             after = np.sqrt(self.error_after[j])
             gap = f", {int(self.gaps[j])} gaps" if self.gaps[j] else ""
