@@ -1,5 +1,6 @@
 """A new method among the published ones: from stored cells, which are not computed anew; on the campaign demo."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -149,3 +150,13 @@ def test_the_committed_cells_are_those_of_the_campaign():
     assert len(published) == 24
     assert (published >= 10).all()
     assert os.path.getsize(comparison.COMMITTED) < 2_000_000
+    golden = json.loads((ROOT / "tests" / "experiments" / "golden.json").read_text())
+    now = {tuple(name.split("/")[1::2]): made["revision"] for name, made in golden.items()}
+    of_what = cells[cells["stage"] == "denoise"].groupby(["denoiser", "protocol"])["more"]
+    stored = of_what.agg(lambda texts: max(_revision(text) for text in texts))
+    old = {place: revision for place, revision in stored.items() if revision != now[place]}
+    assert not old, f"out of date in results/core: {old}; run the campaign core, and keep its cells.parquet"
+
+
+def _revision(text):
+    return json.loads(text or "{}").get("revisions", {}).get("denoiser", 1)
