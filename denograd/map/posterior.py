@@ -85,8 +85,8 @@ class Posterior:
         self._subspace = Subspace()
         candidates = [own]
         if (sigma > 0).any():
-            self._net.fit(blind.standardised(X), sigma / blind.scale_, own[0], blind.fold_)
             if blind.kind == "series" or blind.filled_ <= MOST_FILLED:
+                self._net.fit(blind.standardised(X), sigma / blind.scale_, own[0], blind.fold_)
                 candidates.append((self._net.correction_, self._net.divergence_))
             self._size = np.sqrt((sigma**2).mean(0))
             self._subspace.fit(self._without_outliers(X), self._size, blind.fold_, blind.kind)
@@ -138,8 +138,9 @@ class Posterior:
             y, level = X[rows, j] / unit, sigma[rows, j] / unit
             answers = support.answer(y, prediction[rows, j] / unit, level, self._blind.kind)
             total[rows, j] = self.weights_[0, j] * (answers.mean - y) / level
-        if (sigma > 0).any():
+        if self.weights_[1].any():
             total += self.weights_[1] * self._net.predict(self._blind.standardised(X))
+        if self.weights_[2].any():
             step = self._subspace.predict(self._without_outliers(np.concatenate([past, X])))[len(past) :]
             total += self.weights_[2] * self._in_levels(step, sigma)
         return sigma * total

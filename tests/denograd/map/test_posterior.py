@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from denograd import BlindSpot, refine
+from denograd.map.posterior import MOST_FILLED
 
 
 def table(n=800, sigma=0.2, seed=0):
@@ -92,6 +93,21 @@ def test_levels_per_value_need_the_fitted_rows():
     sigma[5] = 0.0
     held = refine(blind, noisy, sigma, fitted_rows=len(noisy))
     assert_array_equal(held.values[5], noisy[5])
+
+
+def test_the_net_of_a_table_with_many_gaps_is_not_fitted(monkeypatch):
+    _, noisy = table()
+    blind = BlindSpot(hidden=0).fit(noisy[:600])
+    blind.filled_ = 1.1 * MOST_FILLED
+
+    def never(*args, **kwargs):
+        raise AssertionError("fitted in vain")
+
+    monkeypatch.setattr("denograd.map.candidates.row_net.RowNet.fit", never)
+    found = refine(blind, noisy, 0.2, fitted_rows=600)
+    assert (found.values != noisy)[600:].any()
+    with pytest.raises(AssertionError, match="in vain"):
+        refine(BlindSpot(hidden=0).fit(noisy), noisy, 0.2, fitted_rows=len(noisy))
 
 
 def test_few_rows_are_held():
