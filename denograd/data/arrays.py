@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -171,6 +172,11 @@ def read(data: Any, name: str, *, gaps: bool = False) -> tuple[Array, Wrap]:
         if isinstance(data, torch.Tensor):
             data = data.detach().cpu()
             data = (data.float() if data.dtype in (torch.bfloat16, torch.float16) else data).numpy()
+        if isinstance(data, str | os.PathLike):
+            raise TypeError(
+                f"{name} must hold the values, got {str(data)!r}: read a file before, as by pandas.read_csv, or call "
+                "'python -m denograd FILE'"
+            )
         values = np.asarray(with_gaps(data))
         dtype = values.dtype
         if not np.issubdtype(dtype, np.floating):
@@ -218,6 +224,22 @@ def _read_frame(data: Any, name: str) -> tuple[Array, Wrap]:
     else:
         wrap = Template(name, values.shape, data.dtype, make=type(data), index=data.index, label=data.name)
     return values, wrap
+
+
+def check_level(given: Any, what: str) -> None:
+    """Refuse truth values where noise levels are meant: as numbers they would be levels of 1 and 0.
+
+    Raises
+    ------
+    TypeError
+        If a level, or all of them, are truth values.
+    """
+    levels = list(given.values()) if isinstance(given, Mapping) else [given]
+    if any(np.asarray(level).dtype == bool for level in levels):
+        raise TypeError(
+            f"{what} must be a number or one per column, not true or false, got {given!r}; to refine some columns "
+            f"alone, name them, as in {what}={{name: 0.1}}"
+        )
 
 
 def read_targets(X: Any, y: Any, target_cols: Any) -> tuple[Any, tuple[int, ...] | None]:

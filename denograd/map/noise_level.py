@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from denograd.data.arrays import Array, Kind, is_column
+from denograd.data.arrays import Array, Kind, check_level, is_column
 from denograd.map.blind_spot import BlindSpot
 from denograd.map.error_scale import LEAST_SHARE, NORMAL_MEDIAN
 from denograd.map.level import common_level, noise_through, own_levels, possible_level
@@ -80,11 +80,14 @@ def by_column(sigma: Any, names: Sequence[Any]) -> Any:
 
     Raises
     ------
+    TypeError
+        For truth values.
     ValueError
         For a name that is no column's.
     """
     if is_column(sigma):
         sigma = sigma.to_dict()
+    check_level(sigma, "sigma")
     if not isinstance(sigma, Mapping):
         return sigma
     unknown = [name for name in sigma if name not in names]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from denograd.data.arrays import Array, Kind, is_column, is_frame, read
+from denograd.data.arrays import Array, Kind, check_level, is_column, is_frame, read
 from denograd.data.grid import Grid, find_grid
 from denograd.data.time_index import check_index
 from denograd.table.polars_frame import as_pandas, is_polars, is_polars_column, with_refined
@@ -116,6 +116,7 @@ def as_numbers(given: Any, names: list[Any], what: str) -> Array:
         given = as_pandas(given)
     if is_column(given):
         given = given.to_dict()
+    check_level(given, what)
     if isinstance(given, Mapping):
         check_known(what, given, names)
         given = [_number(given.get(name, 0.0), f"{what} of column {name!r}") for name in names]

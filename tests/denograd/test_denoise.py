@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -125,6 +126,12 @@ def test_same_seed_same_bytes():
         ({"sigma": [0.1]}, ValueError, "one per column"),
         ({"sigma": "wavelet", "sigma_unit": "std"}, ValueError, "estimate in the data's units"),
         ({"solver": "adam"}, ValueError, "solver"),
+        ({"X": "readings.csv"}, TypeError, "X must hold the values, got 'readings.csv': read a file before"),
+        ({"X": Path("readings.csv")}, TypeError, "X must hold the values, got 'readings.csv'"),
+        ({"sigma": True}, TypeError, "sigma must be a number.*not true or false, got True"),
+        ({"sigma": [True, False, True]}, TypeError, r"sigma must be a number.*name them"),
+        ({"sigma": {0: 0.1, 1: True}}, TypeError, "sigma must be a number"),
+        ({"sigma_relative": np.True_}, TypeError, "sigma_relative must be a number"),
     ],
 )
 def test_bad_input(arguments, error, message):
