@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from experiments.base.code import revision_of, source_of
-from experiments.base.resources import commit, machine
+from experiments.base.resources import commit, machine, torch_device
 from experiments.config.components import (
     Component,
     backbones_of,
@@ -138,7 +138,7 @@ class Bench:
             "profile": self.config.profile.name,
             "caps": caps,
             "commit": commit(),
-            "device": self.config.device,
+            "device": torch_device("auto") if self.config.device == "auto" else self.config.device,
             "threads": self.config.threads,
             **machine(),
         }

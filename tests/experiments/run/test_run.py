@@ -14,6 +14,7 @@ from sklearn.linear_model import Ridge
 
 import experiments.list
 from experiments.base.paths import CONF
+from experiments.base.resources import torch_device
 from experiments.config.schema import as_config, register
 from experiments.data.recipes import load_dataset
 from experiments.data.task import used_rows
@@ -261,6 +262,7 @@ def test_denograd_runs_on_both_kinds_of_data(tmp_path):
 def test_caps_stand_in_every_cell(tmp_path):
     cells = execute(run_of(tmp_path, "dataset=nasdaq", "denoiser=[identity,dae]", "regressor=[dnn]"))
     assert all(c.spec["rows"] == 1000 and c.provenance["caps"]["rows"] == 1000 for c in cells)
+    assert {c.provenance["device"] for c in cells} == {torch_device("auto")}
     [dae] = [
         c
         for c in cells
