@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.base.errors import BadConfig
+from experiments.base.errors import BadConfig, SettingInvalid
 from experiments.config.objects import name_of, node_of
 from experiments.config.schema import Config, RegressorConf, threads_fit
 from experiments.config.words import choices_of, composed
@@ -134,9 +134,10 @@ class Study:
             )
         else:
             self.dataset = dataset_of(config)
-        store = Store(Path(config.results_dir) / config.campaign)
-        self.bench = Bench(config, store, load=lambda _: self.dataset)
+        folder = Path(config.results_dir) / config.campaign
+        self.bench = Bench(config, Store(folder, read_only=True), load=lambda _: self.dataset)
         _ = self.bench.noise, self.bench.pairs, self.bench.regressors  # what cannot be built shows here
+        self.bench.store = Store(folder)
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -262,6 +263,8 @@ def _noise(given: Any, config: Config) -> dict[str, Any]:
         return composed(["noise=none"]).noise
     if isinstance(given, str):
         return composed([f"noise={given}"]).noise
+    if isinstance(given, bool):
+        raise SettingInvalid(f"noise must be a name, a level, a noise model or None, got {given}")
     if isinstance(given, int | float):
         return composed(["noise=gaussian", f"noise.sigma={float(given)!r}"]).noise
     config.allow_targets.append(type(given).__module__.partition(".")[0])

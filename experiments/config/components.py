@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -198,10 +198,7 @@ def backbones_of(config: Config) -> list[Component]:
         component = _component(name, conf.network, "backbone", config)
         chosen.append(replace(component, params={**component.params, "training": training}))
     if not chosen:
-        raise BadConfig(
-            f"no selected backbone ({', '.join(config.backbone)}) is made for {config.dataset.kind} data such as "
-            f"{config.dataset.name}: see 'python -m experiments.list'"
-        )
+        raise _none_fits("backbone", config.backbone, config)
     return chosen
 
 
@@ -214,11 +211,17 @@ def regressors_of(config: Config) -> list[Component]:
             chosen.append(component.capped(epochs=config.profile.regressor_epochs))
             chosen[-1].make()
     if not chosen:
-        raise BadConfig(
-            f"no selected regressor ({', '.join(config.regressor)}) is made for {config.dataset.kind} data such as "
-            f"{config.dataset.name}: see 'python -m experiments.list'"
-        )
+        raise _none_fits("regressor", config.regressor, config)
     return chosen
+
+
+def _none_fits(group: str, names: Collection[str], config: Config) -> BadConfig:
+    """Why nothing of a group is left."""
+    see = f"see 'python -m experiments.list {group}'"
+    if not names:
+        return BadConfig(f"no {group} is selected: name one or several, {see}")
+    data = f"{config.dataset.kind} data such as {config.dataset.name}"
+    return BadConfig(f"no selected {group} ({', '.join(names)}) is made for {data}: {see}")
 
 
 def dataset_function_of(config: Config) -> Callable[[], Any] | None:

@@ -168,6 +168,8 @@ def _Polynomial():
         ({"gaps": "keep"}, "dataset.gaps is drop or fill"),
         ({"repetition": 2}, "repetitions"),
         ({"noise": "laplac"}, "laplace"),
+        ({"noise": True}, "noise must be a name, a level, a noise model or None, got True"),
+        ({"regressors": []}, "no regressor is selected: name one or several"),
     ],
 )
 def test_a_wrong_call_gets_its_answer_before_any_work(study, tmp_path, more, message):
