@@ -48,6 +48,7 @@ BENCHMARKS = {
     "report": Benchmark("From 100,000 made-up cells to the full report"),
     "campaign": Benchmark("Overhead of a campaign, and what a second worker gains", ("overhead",)),
     "savings": Benchmark("What the harness saves without changing a result"),
+    "surprises": Benchmark("What stands behind surprising figures of the paper's protocol", needs_data=True),
     "time_to_quality": Benchmark("Seconds until the best recovery", needs_data=True),
 }
 """By the name of the script."""
