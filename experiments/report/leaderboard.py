@@ -14,7 +14,6 @@ from experiments.report.analysis.measures import BY_NAME
 from experiments.report.forms.leaderboard import page
 from experiments.store import archive
 from experiments.store.files import write_atomically
-from experiments.store.parquet import ARCHIVE
 
 NAME = "leaderboard.html"
 
@@ -29,7 +28,7 @@ def write_leaderboard(
     NoCells, ArchiveUnreadable
         If there is nothing to rank.
     """
-    names = list(campaigns) or campaigns_in(results_dir)
+    names = list(campaigns) or archive.campaigns_in(results_dir)
     if not names:
         raise archive.NoCampaign(
             f"there is no campaign in {results_dir}. Run 'python -m experiments.run' first."
@@ -38,12 +37,6 @@ def write_leaderboard(
     path = results_dir / NAME
     write_atomically(path, page(described(results_dir, names)).encode())
     return path
-
-
-def campaigns_in(results_dir: Path) -> list[str]:
-    """Names of the campaigns in a folder that have cells."""
-    found = (path for path in results_dir.glob("*/") if path.is_dir())
-    return sorted(path.name for path in found if (path / "cells").is_dir() or (path / ARCHIVE).is_file())
 
 
 def described(

@@ -75,10 +75,15 @@ def load(folder: Path) -> pd.DataFrame:
     return cells.sort_values("key", ignore_index=True)
 
 
+def campaigns_in(results_dir: Path) -> list[str]:
+    """Names of the campaigns in a folder that have cells."""
+    there = sorted(results_dir.iterdir()) if results_dir.is_dir() else []
+    return [path.name for path in there if any(path.glob("cells/*/*.json")) or (path / ARCHIVE).is_file()]
+
+
 def _instead_of(folder: Path) -> str:
     """What to do where there is no such campaign: compute it, or take one that has a near name."""
-    patterns = ("*/cells", f"*/{ARCHIVE}") if folder.parent.is_dir() else ()
-    there = {path.parent.name for pattern in patterns for path in folder.parent.glob(pattern)}
+    there = campaigns_in(folder.parent)
     if (CONF / "campaigns" / f"{folder.name}.yaml").is_file():
         return f"'python -m experiments.campaign +campaign={folder.name}' computes it."
     return near(folder.name, there) if there else "Run 'python -m experiments.run' first."
