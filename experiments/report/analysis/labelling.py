@@ -220,15 +220,16 @@ def _improved(score: pd.DataFrame) -> pd.DataFrame:
 def _with_group(score: pd.DataFrame) -> pd.DataFrame:
     """Which regressors take part in a mean: the one place that decides.
 
-    The published ones of each kind of data; all that ran where a condition has a number of none of them, or no dataset
-    of the paper, as with the user's own data.
+    Under the paper's protocol, whose means stand beside published ones, the published regressors of each kind of data.
+    All that ran under ``deployable``, and where a condition has a number of none of the published ones, or no
+    dataset of the paper, as with the user's own data.
     """
     group = published.load().regressors
     names = pd.Series(
         list(zip(score["kind"], score["regressor_name"], strict=True)), index=score.index, dtype=object
     )
     of_group = names.isin([(kind, name) for kind, members in group.items() for name in members])
-    numbers = of_group & score["headline"] & score["imp"].notna()
+    numbers = of_group & (score["protocol"] == "paper") & score["headline"] & score["imp"].notna()
     place = [score[axis] for axis in (*CONDITION, "kind")]
     beside_the_paper = numbers & score["dataset_name"].isin(PAPER_DATASETS).groupby(place).transform("max")
     narrowed = beside_the_paper.groupby(place).transform("max").astype(bool)

@@ -29,6 +29,9 @@ LEAST_DATASETS = 3
 PUBLISHED_GROUP = "published regressors"
 """The group of those that the paper used on each kind of data."""
 
+ALL_GROUP = "all regressors"
+"""The group of all that ran."""
+
 ANY = "no regressor"
 """The group of a metric that is a property of the data."""
 
@@ -116,11 +119,18 @@ def _numbers(part: Results, measure: Measure, wanted: list[str]) -> Iterator[tup
         yield from _wide({ANY: long}, wanted)
         return
     scored = part.headline.assign(value=part.headline[IMP.name])
-    groups = {PUBLISHED_GROUP if scored["published"].all() else "all regressors": scored}
-    if not scored["takes_part"].all():
-        groups = {PUBLISHED_GROUP: scored[scored["takes_part"]], **groups}
+    groups = {ALL_GROUP: scored}
+    if scored["published"].any():
+        of_paper = scored[scored["published"]]
+        groups = {PUBLISHED_GROUP: of_paper} | (groups if len(of_paper) < len(scored) else {})
     groups |= {str(name): mine for name, mine in scored.groupby("regressor")}
     yield from _wide(groups, wanted)
+
+
+def group_of_means(part: Results) -> str:
+    """The group of regressors that take part in a mean."""
+    members = part.headline[part.headline["takes_part"]]
+    return PUBLISHED_GROUP if members["published"].all() else ALL_GROUP
 
 
 def _wide(groups: dict[str, pd.DataFrame], wanted: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:

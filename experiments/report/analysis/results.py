@@ -206,13 +206,24 @@ class Results:
         return grouped.agg(value=("imp", how), n=("imp", "size"), **flags).reset_index()
 
     def group(self) -> str:
-        """The regressors behind a mean, in words, by kind of data."""
+        """The regressors behind a mean, in words, by kind of data, and by protocol where these differ."""
         members = self.headline[self.headline["takes_part"]]
         texts = []
-        for kind, mine in members.groupby("kind"):
-            names = ", ".join(sorted(mine["regressor"].unique()))
-            lacking = [n for n in published.load().regressors[kind] if n not in set(mine["regressor_name"])]
-            what = "published regressors" if mine["published"].all() else "all regressors that ran"
-            without = f", without {', '.join(lacking)}" if lacking and mine["published"].all() else ""
-            texts.append(f"{what} of {NOUNS[str(kind)]}: {names}{without}")
+        for kind, of_kind in members.groupby("kind"):
+            protocols = sorted(of_kind["protocol"].unique(), key=lambda protocol: protocol != "paper")
+            found = {p: _behind(of_kind[of_kind["protocol"] == p], str(kind)) for p in protocols}
+            differ = len({names for _, names, _ in found.values()}) > 1
+            for protocol in protocols if differ else protocols[:1]:
+                what, names, without = found[protocol]
+                under = f" under {protocol}" if differ else ""
+                texts.append(f"{what} of {NOUNS[str(kind)]}{under}: {names}{without}")
         return "; ".join(texts)
+
+
+def _behind(members: pd.DataFrame, kind: str) -> tuple[str, str, str]:
+    """What the regressors of one protocol behind a mean are, their names, and which published ones lack."""
+    names = ", ".join(sorted(members["regressor"].unique()))
+    if not members["published"].all() or "paper" not in set(members["protocol"]):
+        return "all regressors that ran", names, ""
+    lacking = [n for n in published.load().regressors[kind] if n not in set(members["regressor_name"])]
+    return "published regressors", names, f", without {', '.join(lacking)}" if lacking else ""

@@ -27,7 +27,8 @@ WORDS = (
     ),
     (
         "published regressors",
-        "the regressors of the paper for the kind of data; a mean stands beside a published figure only over these",
+        "the regressors of the paper for the kind of data: means under the protocol paper are over these alone, those "
+        "under deployable over all that ran",
     ),
     ("sigma", "level of the injected noise, in standard deviations of a column"),
     ("± ", "standard deviation over repetitions: split, noise, backbone and regressor drawn anew"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.report.analysis import statistics
-from experiments.report.analysis.leaderboard import ANY, PUBLISHED_GROUP, boards
+from experiments.report.analysis.leaderboard import ANY, boards, group_of_means
 from experiments.report.analysis.measures import IMP, OF_DATA, RANKED, RECOVERY
 from experiments.report.analysis.methods import BY_NAME
 from experiments.report.analysis.ranking import Ranking, against_table, pairs_table, rank_table, rankings
@@ -80,7 +80,7 @@ def ranks_of_all(part: Results) -> Table | None:
     """
     condition, columns, found, notes, regressors = part.conditions[0], [], [], [], set()
     of_all = [] if condition.protocol == "paper" else list(boards(part, "all methods"))
-    for measure, group in ((RECOVERY, ANY), (IMP, PUBLISHED_GROUP)):
+    for measure, group in ((RECOVERY, ANY), (IMP, group_of_means(part))):
         for board in of_all:
             view = board.view
             if (view.metric, view.group) != (measure.name, group):

@@ -102,7 +102,8 @@ def test_a_disk_that_is_full_at_a_table_or_a_figure(tmp_path, monkeypatch, capsy
 
 
 def test_campaigns_at_hand_are_named_also_those_of_an_archive_alone(tmp_path, capsys):
-    write(tmp_path / "fresh", [])
+    write(tmp_path / "fresh", small()[:1])
+    write(tmp_path / "begun", [])
     (tmp_path / "published").mkdir()
     (tmp_path / "published" / archive.ARCHIVE).touch()
     (tmp_path / "none").mkdir()

@@ -360,6 +360,21 @@ def test_other_regressors_enter_no_mean():
     assert shown.columns[0].title == "Imp % svr"  # all that ran, where none of the published ones did
 
 
+def test_under_deployable_all_regressors_enter_the_mean_and_the_words_tell_protocols_apart():
+    cells = campaign(datasets=("ett",), regressors=("ridge", "knn", "svr"))
+    paper, deployable = sorted(run_tables(cells), key=lambda shown: "deployable" in shown.name)
+    for shown, members in ((paper, ["ridge", "knn"]), (deployable, ["ridge", "knn", "svr"])):
+        pca = shown.value.loc[row(shown, "PCA")]
+        assert pca["mean"] == pytest.approx(np.mean([pca[name] for name in members]))
+    everything = results_of(frame(cells))
+    ran = "all regressors that ran of tables"
+    assert everything.where(protocol="deployable").group() == f"{ran}: knn, ridge, svr"
+    paper = "published regressors of tables under paper: knn, ridge, without xgboost, dnn, tabpfn"
+    assert everything.group() == f"{paper}; {ran} under deployable: knn, ridge, svr"
+    same = results_of(frame(campaign(datasets=("ett",), regressors=("ridge", "knn"))))
+    assert "under" not in same.group()
+
+
 def test_the_baseline_stands_under_each_improvement_and_a_negative_one_is_marked():
     cells = campaign(datasets=("ett",), protocols=("paper",))
     bad = altered(
