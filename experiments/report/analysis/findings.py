@@ -214,9 +214,10 @@ def _gains(part: Results) -> Iterator[str]:
             continue
         medians = mine[ranked].median().sort_values(ascending=False, kind="stable")
         helping = medians[medians > IMP.rope]
-        names = ", ".join(f"{part.methods[name].title} {_percent(v)}" for name, v in helping.items())
+        shown = {name: f"{_percent(medians[name])} ({_percent(mine[name].min())})" for name in ranked}
+        names = ", ".join(f"{part.methods[name].title} {shown[name]}" for name in helping.index)
         if len(ranked) == 1:
-            clause = f"{part.methods[ranked[0]].title}, the only method, {_percent(medians.iloc[0])}"
+            clause = f"{part.methods[ranked[0]].title}, the only method, {shown[ranked[0]]}"
         elif helping.empty:
             clause = f"none of {len(ranked)} methods"
         else:
@@ -224,8 +225,8 @@ def _gains(part: Results) -> Iterator[str]:
         clauses.append(f"on {len(datasets)} {noun} {clause}")
     if clauses:
         yield (
-            f"Median Imp% under deployable, {part.conditions[0].level}, {_repetitions(part)}, where above "
-            f"{IMP.rope:g}: {'; '.join(clauses)}."
+            f"Median Imp% under deployable and, in brackets, that of the worst dataset, {part.conditions[0].level}, "
+            f"{_repetitions(part)}, where the median is above {IMP.rope:g}: {'; '.join(clauses)}."
         )
 
 
