@@ -31,12 +31,14 @@ from tqdm import tqdm
 
 from benchmarks.tables import append, markdown, put, read, shown
 from experiments.base import command
-from experiments.base.paths import CONF
+from experiments.base.paths import CONF, ROOT
 from experiments.base.seeds import seed_of
 from experiments.data.noise import Gaussian
 from experiments.data.recipes import load_dataset
 from experiments.data.task import Task, prepare
 from experiments.models import chosen
+from experiments.report import results_of
+from experiments.store import archive
 
 RESULTS = Path(__file__).with_name("pays.jsonl")
 SERIES = ("daily_climate", "ett", "microsoft_stock", "wth")
@@ -53,6 +55,16 @@ SIGMAS = (0.0, 0.05, 0.2, 0.5)
 ROWS, WINDOW = 3000, 24
 EPOCHS = {"series": 8, "tabular": 15}
 """Caps, as in the campaign `pays`."""
+
+TARGETS = {
+    "chosen": "chosen",
+    "denograd_target": "smoothed",
+    "denograd_map": "map",
+    "reference_clean_target": "bound",
+}
+"""What the campaign's methods are called here."""
+
+CALLED = {"smoothed": "smoothed", "map": "`map`", "bound": "clean target"}
 
 CELL = ("dataset", "sigma", "draw", "seed", "regressor")
 
@@ -225,6 +237,43 @@ def error_of_mean(part: pd.DataFrame) -> float:
     return float((off.groupby([part["dataset"], part["draw"]]).sum() ** 2).sum() ** 0.5)
 
 
+def campaign_cells() -> pd.DataFrame:
+    """Imp % of the stored cells of the campaign `pays`: a row per cell as in `saved`, a column per target."""
+    everything = results_of(archive.load(ROOT / "results/pays"))
+    scored = everything.headline.rename(columns={"repetition": "draw"})
+    scored = scored.assign(target=[everything.rows[row].method.name for row in scored["row"]])
+    cells = scored.pivot_table(
+        index=["dataset_name", "sigma", "draw", "regressor"], columns="target", values="imp"
+    )
+    cells = cells.rename(columns=TARGETS).reindex(columns=[*TARGETS.values()])
+    return cells.reset_index().rename(columns={"dataset_name": "dataset"})
+
+
+def campaign_table(frame: pd.DataFrame, kind: str, regressors: tuple[str, ...]) -> str:
+    """What the chosen target saves in the campaign per dataset and level, and what others save in the mean."""
+    others = [name for name in TARGETS.values() if name != "chosen" and frame[name].notna().any()]
+    rows = []
+    for (dataset, sigma), part in frame.groupby(["dataset", "sigma"]):
+        by = {name: part[part["regressor"] == name] for name in regressors}
+        means = pd.DataFrame({name: by[name][[*TARGETS.values()]].mean() for name in MEAN_OF[kind]}).T
+        row = [f"`{dataset}`", f"{sigma:g}", *(figure(by[name]["chosen"].dropna()) for name in regressors)]
+        rows.append([*row, *(shown(means[name].mean(), 1) for name in ("chosen", *others))])
+    head = ["data", "sigma", *(REGRESSORS[name] for name in regressors), "mean"]
+    return markdown([*head, *(CALLED[name] for name in others)], rows)
+
+
+def campaign_regressors(frame: pd.DataFrame) -> str:
+    """All cells of a regressor in the campaign."""
+    rows = []
+    for name, called in REGRESSORS.items():
+        cells = frame.loc[frame["regressor"] == name, "chosen"].dropna()
+        if cells.empty:
+            continue
+        losing = f"{100 * (cells < -1).mean():.1f}"
+        rows.append([called, str(len(cells)), f"{cells.mean():.1f}", losing, f"{cells.min():.1f}"])
+    return markdown(["regressor", "cells", "mean", "below -1, %", "worst"], rows)
+
+
 def all_tables(rows: list[dict[str, Any]]) -> dict[str, str]:
     """By the names of their markers."""
     frame = saved(rows)
@@ -236,6 +285,12 @@ def all_tables(rows: list[dict[str, Any]]) -> dict[str, str]:
         made[kind] = f"{each}\n\n{sums(part, kind)}\n\n{regressors_table(part)}"
     unseen = frame[frame["dataset"].isin(UNSEEN)]
     made["unseen"] = f"{cells_table(unseen, 'series', tuple(REGRESSORS))}\n\n{regressors_table(unseen)}"
+    campaign = campaign_cells()
+    for kind, names in (("series", SERIES), ("tables", TABLES)):
+        part = campaign[campaign["dataset"].isin(names)]
+        regressors = tuple(name for name in REGRESSORS if kind == "series" or name != "dlinear")
+        each = campaign_table(part, kind, regressors)
+        made[f"campaign {kind}"] = f"{each}\n\n{sums(part, kind)}\n\n{campaign_regressors(part)}"
     return made
 
 
