@@ -47,10 +47,14 @@ def carry_out(call: Call, configs: Sequence[Config]) -> Plan:
         for pid, label in running(store.root / "claims"):
             print(screen.fitted(f"  running now: {label} (process {pid})"))
     else:
-        if not call.only and all(word.startswith("results_dir=") for word in call.overrides):
+        whole = not call.only and all(word.startswith("results_dir=") for word in call.overrides)
+        if whole:
             with suppress(OSError):  # a full disk will be told where a cell is lost
                 archive.note_plan(store.root, found.states.total())
         execute(found, configs, store, call)
+        if whole and found.after:  # how many cells wait for a denoiser is known once it has run
+            with suppress(OSError):
+                archive.note_plan(store.root, plan(configs, store).states.total())
         where = configs[0].results_dir
         more = [] if where == "results" else [f"results_dir={where}"]
         print(screen.next_command("python", "-m", "experiments.report", f"campaign={call.campaign}", *more))
