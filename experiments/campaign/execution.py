@@ -77,10 +77,10 @@ def execute(found: Plan, configs: Sequence[Config], store: Store, call: Call) ->
     else:
         engine = make_engine(call.engine, configs[0].threads)
         failed = drive(found, store, engine, retries=call.engine.retries)
-    states = Counter(cell.status for cell in store.cells())
+    states = Counter(cell.status for cell in store.everything())
     counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
     took = duration(time.monotonic() - start)
-    print(screen.fitted(f"Cells in {store.root / 'cells'}: {counted}. This call took {took}."))
+    print(screen.fitted(f"Cells in {store.root}: {counted}. This call took {took}."))
     complaints = []
     if failed:
         complaints.append(f"{len(failed)} cells failed; the next call tries them again:\n{listed(failed)}")

@@ -44,7 +44,8 @@ def rebuild(
         everything = results_of(cells)
         finished, planned = int(cells["status"].isin(FINISHED).sum()), archive.planned(folder)
         if planned and finished <= planned:
-            note = f"Of at most {planned:,} cells of the whole campaign {finished:,} stand ({finished / planned:.0%})."
+            share = f"Of at most {planned:,} cells of the whole campaign {finished:,} stand ({finished / planned:.0%})."
+            note = share if finished < planned else f"All {planned:,} cells of the campaign stand."
             everything = replace(everything, notes=(*everything.notes, note))
         if damaged := archive.unreadable(folder, cells):
             note = (

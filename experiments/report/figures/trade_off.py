@@ -9,8 +9,12 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.report.figures.style import COLUMN, STYLE, legend, panels, percent_axis, percent_text
+
+TICKS = 5
+"""Intervals of an axis at most: more of four decimals run into each other."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ def _panel(axes: Axes, panel: Panel) -> None:
                 ha="left" if left else "right",
             )
             note.set_in_layout(False)
+    if not panel.percent:  # its ticks are chosen by `percent_axis`
+        axes.xaxis.set_major_locator(MaxNLocator(TICKS))
     axes.set_xlabel(panel.label)
     axes.set_ylabel("Imp %, median")
 

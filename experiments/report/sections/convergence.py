@@ -31,6 +31,7 @@ def convergence(everything: Results, album: Album) -> Section:
             for name, method in everything.methods.items()
             if (mine["denoiser"] == name).any()
         ]
+        runs = [run for run in runs if run.values]
         titles = {key: title for key, title in QUANTITIES.items() if any(key in run.values for run in runs)}
         if titles:
             caption = (
@@ -48,6 +49,6 @@ def _histories(cells: pd.DataFrame) -> dict[str, list[list[float]]]:
         epochs: list[dict[str, Any]] = json.loads(cells["info"].iloc[i])["history"]
         for quantity in QUANTITIES:
             values = [float(epoch[quantity]) for epoch in epochs if epoch.get(quantity) is not None]
-            if values:
+            if len(values) > 1:  # a closed form has no way to show
                 found.setdefault(quantity, []).append(values)
     return found

@@ -1,5 +1,7 @@
 """Figures exist, tell methods apart, and leave no trace in the process."""
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +15,10 @@ from experiments.report.analysis.methods import BY_NAME, METHODS, methods_of
 from experiments.report.figures import Refined, album, draw_overlay, recovery, save
 from experiments.report.figures.album import Album
 from experiments.report.figures.data import draw_correlation
+from experiments.report.figures.style import STYLE
 from experiments.report.figures.trade_off import Panel
 from experiments.report.figures.trade_off import draw as draw_trade_off
+from experiments.report.sections.convergence import convergence
 from experiments.report.sections.protocol import protocol
 from experiments.report.sections.sensitivity import sensitivity, swept
 from experiments.run import outcome
@@ -115,6 +119,31 @@ def test_points_are_apart_in_the_scale_that_is_drawn():
         m for line in figure.axes[0].lines if len(line.get_xdata()) and (m := line.get_marker()) != "None"
     ]
     assert drawn == ["s", "^", "D"]
+
+
+def test_ticks_of_many_decimals_do_not_run_into_each_other():
+    points = [("PCA", "#112233", "o", True, 0.98, 1.0), ("DAE", "#332211", "s", True, 1.0, 2.0)]
+    figure = draw_trade_off([Panel("rho", low=False, percent=False, points=points)])
+    with mpl.rc_context(STYLE):
+        figure.draw_without_rendering()
+    ticks = [tick for tick in figure.axes[0].xaxis.get_major_ticks() if 0.98 <= tick.get_loc() <= 1]
+    ends = [(box.x0, box.x1) for box in (tick.label1.get_window_extent() for tick in ticks)]
+    assert len(ends) > 2
+    assert all(left[1] < right[0] for left, right in pairwise(ends))
+
+
+def test_the_single_step_of_a_closed_form_is_no_convergence():
+    cells = list(fake.cells(datasets=("ett",), sigmas=(0.0,), protocols=("paper",), repetitions=1))
+    once = [
+        replace(c, info={**c.info, "history": c.info["history"][:1]}) if "history" in c.info else c
+        for c in cells
+    ]
+    drawn = []
+    for each in (cells, once):
+        planned = Album(Path("nowhere"))
+        convergence(results_of(frame(each)), planned)
+        drawn.append([job.stem.name for job in planned.jobs])
+    assert drawn == [["convergence_paper"], []]
 
 
 def test_controls_alone_are_no_trade_off():

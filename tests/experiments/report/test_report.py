@@ -276,6 +276,9 @@ def test_the_share_of_the_plan_that_stands_is_told(tmp_path):
     report.write_report(folder, figures=False)
     told = f"Of at most {4 * count} cells of the whole campaign {count} stand (25%)."
     assert told in (folder / "report.md").read_text()
+    archive.note_plan(folder, count)
+    report.write_report(folder, figures=False)
+    assert f"All {count} cells of the campaign stand." in (folder / "report.md").read_text()
 
 
 def test_damaged_cells_are_counted_in_plain_sight(tmp_path):
