@@ -172,11 +172,7 @@ def read(data: Any, name: str, *, gaps: bool = False) -> tuple[Array, Wrap]:
         if isinstance(data, torch.Tensor):
             data = data.detach().cpu()
             data = (data.float() if data.dtype in (torch.bfloat16, torch.float16) else data).numpy()
-        if isinstance(data, str | os.PathLike):
-            raise TypeError(
-                f"{name} must hold the values, got {str(data)!r}: read a file before, as by pandas.read_csv, or call "
-                "'python -m denograd FILE'"
-            )
+        check_no_file(data, name)
         values = np.asarray(with_gaps(data))
         dtype = values.dtype
         if not np.issubdtype(dtype, np.floating):
@@ -224,6 +220,21 @@ def _read_frame(data: Any, name: str) -> tuple[Array, Wrap]:
     else:
         wrap = Template(name, values.shape, data.dtype, make=type(data), index=data.index, label=data.name)
     return values, wrap
+
+
+def check_no_file(data: Any, name: str) -> None:
+    """Refuse the name of a file where its values are meant.
+
+    Raises
+    ------
+    TypeError
+        If it is one.
+    """
+    if isinstance(data, str | os.PathLike):
+        raise TypeError(
+            f"{name} must hold the values, got {str(data)!r}: read a file before, as by pandas.read_csv, or call "
+            "'python -m denograd FILE'"
+        )
 
 
 def check_level(given: Any, what: str) -> None:

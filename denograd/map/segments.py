@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from denograd.data.arrays import Array, with_gaps
+from denograd.data.arrays import Array, check_no_file, with_gaps
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ def predict_rows(z: Tensor, segments: Iterable[Segment], outputs: int) -> Array:
 
 def check_matrix(X: Array) -> Array:
     """Return `X` as a new two-dimensional float64 array, or say what is wrong with it."""
-    if isinstance(X, str | os.PathLike):
-        raise TypeError(f"X must hold the values, got {str(X)!r}: read a file before, as by pandas.read_csv")
+    check_no_file(X, "X")
     X = np.array(with_gaps(X), dtype=np.float64)
     if X.ndim != 2:
         raise ValueError(f"X must be two-dimensional (rows, columns), got shape {X.shape}")
