@@ -280,13 +280,16 @@ def _limits(everything: Results) -> Iterator[str]:
         )
         for key, values in sorted(kinds.items())
     ]
-    repeated = everything.denoise.groupby("dataset")["repetition"].nunique()
-    few = int((repeated < FEW_SEEDS).sum())
     clauses = [f"Capped: {', '.join(caps)}."] if caps else []
+    few: dict[str, list[str]] = defaultdict(list)
+    for condition in everything.conditions:
+        repeated = everything.under(condition).denoise.groupby("dataset")["repetition"].nunique()
+        if lacking := int((repeated < FEW_SEEDS).sum()):
+            few[f"{lacking} of {len(repeated)} datasets"].append(str(condition))
     if few:
+        counted = ", ".join(f"{datasets} ({'; '.join(where)})" for datasets, where in few.items())
         clauses.append(
-            f"{few} of {len(repeated)} datasets have fewer than {FEW_SEEDS} repetitions: how much a number moves with "
-            "the seed is not known there."
+            f"Fewer than {FEW_SEEDS} repetitions: {counted}. How much a number moves with the seed is not known there."
         )
     if clauses:
         yield " ".join(clauses)

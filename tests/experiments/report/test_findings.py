@@ -129,12 +129,16 @@ def test_who_brings_the_data_closer_to_the_truth(cells):
 
 
 def test_seeds_and_caps_are_named_while_they_limit(cells):
-    (few,) = said(cells, "fewer than 3 repetitions")
+    (few,) = said(cells, "Fewer than 3 repetitions")
     assert "5 of 5 datasets" in few
     assert "Capped: rows 2000." in few
     enough = [replace(c, provenance={**c.provenance, "caps": {}}) for c in made(repetitions=3)]
-    assert said(enough, "fewer than 3 repetitions") == []
+    assert said(enough, "Fewer than 3 repetitions") == []
     assert said(enough, "Capped") == []
+    once_at = [c for c in enough if c.spec["sigma"] == 0 or c.spec["repetition"] == 0]
+    (where,) = said(once_at, "Fewer than 3 repetitions")
+    both = "gaussian noise, sigma 0.05, protocol paper; gaussian noise, sigma 0.05, protocol deployable"
+    assert f"Fewer than 3 repetitions: 5 of 5 datasets ({both})." in where
 
 
 def test_caps_that_differ_say_of_which_data(cells):
