@@ -107,7 +107,7 @@ def data_folders(data_dir: str | os.PathLike[str] | None = None) -> list[Path]:
             if not Path(given).expanduser().is_dir():
                 raise DatasetMissing(f"{origin}={given} is not a folder. Correct it or leave it out.")
             folders.append(Path(given).expanduser())
-    return [*folders, RAW]
+    return [*dict.fromkeys(folders), RAW]
 
 
 def locate(source: Source, data_dir: str | os.PathLike[str] | None = None) -> Path | None:

@@ -243,6 +243,7 @@ def test_a_relative_path_is_looked_up_below_the_data_folder(csv, tmp_path, monke
     monkeypatch.setenv("DENOGRAD_DATA", str(tmp_path))
     assert files.find("mine.csv") == csv
     assert data_folders()[0] == tmp_path
+    assert data_folders(tmp_path) == data_folders()  # the same folder twice is searched, and named, once
 
 
 def test_a_function_that_raises_or_returns_no_frame_is_told():
