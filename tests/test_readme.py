@@ -1,5 +1,6 @@
 """The commands of the README exist, and the shown code runs."""
 
+import csv
 import itertools
 import re
 import subprocess
@@ -53,6 +54,17 @@ def test_the_list_shows_what_can_be_chosen():
 @pytest.mark.parametrize("code", python_of(README))
 def test_the_code_of_the_readme_runs(code, monkeypatch, tmp_path):
     execute(code, monkeypatch, tmp_path)
+
+
+def test_the_papers_figures_are_the_reports():
+    shown = README.partition("<!-- figures of uncapped -->\n")[2].partition("<!-- end of figures")[0]
+    rows = [line.strip("| ").split(" | ") for line in shown.splitlines() if line.startswith("|")][2:]
+    with (ROOT / "results/uncapped/tables/paper_versus_ours.csv").open(newline="") as file:
+        stored = list(csv.DictReader(file))
+    assert len(rows) > 10
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        (s["figure"], s["ours"], s["verdict"]) for s in stored
+    ]
 
 
 @pytest.mark.parametrize("campaign", ["uncapped"])  # the README shows the findings alone of others

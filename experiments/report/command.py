@@ -41,7 +41,7 @@ class Options:
     results_dir: Annotated[Path, Option("where campaigns are kept")] = Path("results")
     figures: Annotated[bool, Option("false leaves the figures out")] = True
     formats: Annotated[str, Option("beside png and csv: pdf, svg (figures), md, tex (tables)")] = ""
-    readme: Annotated[bool, Option("true puts table and findings into the project's README.md")] = False
+    readme: Annotated[bool, Option("true puts tables and findings into the project's README.md")] = False
     workers: Annotated[int, Option("processes that draw; 0 is one a core", least=0)] = 0
 
 
@@ -118,7 +118,7 @@ def write_report(
     workers : int
         Processes that draw; several need a main module that may be imported, as those of ``python -m`` may.
     readme : bool
-        Whether to put the overview and the findings into the project's README.md.
+        Whether to put what the project's README.md has markers for into it.
     say : callable
         Gets a line per step.
 

@@ -15,9 +15,10 @@ from experiments.report.analysis.results import Results
 from experiments.report.figures.album import Album
 from experiments.report.forms.document import markdown
 from experiments.report.forms.page import page
-from experiments.report.forms.plain import FORMS, md_escape, write
+from experiments.report.forms.plain import FORMS, grid_markdown, md_escape, write
 from experiments.report.forms.plain import markdown as table_markdown
 from experiments.report.sections import compose
+from experiments.report.sections.paper_versus_ours import in_short
 from experiments.report.sections.summary import overview
 from experiments.store import archive
 from experiments.store.files import FINISHED, write_atomically, writing
@@ -95,6 +96,8 @@ def _keep_only(folder: Path, kept: Iterable[Path], suffixes: tuple[str, ...]) ->
 # ------------------------------------------------------------------------------------------- the README
 
 README = paths.ROOT / "README.md"
+BLOCKS = ("figures", "overview", "findings")
+"""What a README can show of a campaign: the paper's figures beside ours, all methods, sentences."""
 
 
 class NoMarkers(WrongCall):
@@ -102,14 +105,15 @@ class NoMarkers(WrongCall):
 
 
 def rewrite(campaign: str, everything: Results, path: Path = README) -> Path:
-    """Put a campaign's overview and findings between its markers in the README; raises as `markers` does."""
+    """Put what the README shows of a campaign between its markers; raises as `markers` does."""
     write_atomically(path, rewritten(path.read_text(encoding="utf-8"), campaign, everything, path).encode())
     return path
 
 
 def rewritten(text: str, campaign: str, everything: Results, path: Path = README) -> str:
-    """The text with what stands between the campaign's markers made anew: an overview, findings, or both."""
+    """The text with what stands between the campaign's markers made anew, of each `BLOCKS` that it has."""
     blocks = {
+        f"figures of {campaign}": grid_markdown(in_short(everything)).strip(),
         f"overview of {campaign}": table_markdown(overview(everything)).strip(),
         f"findings of {campaign}": "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
     }
@@ -130,7 +134,7 @@ def markers(text: str, campaign: str, path: Path = README) -> dict[str, tuple[st
     """
     marks = {
         name: (f"<!-- {name} -->", f"<!-- end of {name} -->")
-        for name in (f"overview of {campaign}", f"findings of {campaign}")
+        for name in (f"{block} of {campaign}" for block in BLOCKS)
     }
     for start, end in marks.values():
         if not (text.count(start) == text.count(end) <= 1) or text.find(end) < text.find(start):

@@ -32,6 +32,17 @@ def paper_versus_ours(everything: Results, album: Album) -> Section:
     return Section(title, [grid])
 
 
+def in_short(everything: Results) -> Grid:
+    """What can be compared, verdict and settings, without the reasons: for a README."""
+    kept = [HEADER.index(name) for name in ("figure", "published", "ours", "verdict", "settings")]
+    rows = [_row(v) for v in verdicts(everything) if v.ours is not None]
+    caption = (
+        "± is the standard deviation over seeds. The report has the rules of the verdicts and their reasons."
+    )
+    header, *short = ([row[i] for i in kept] for row in (HEADER, *rows))
+    return Grid("paper_versus_ours_in_short", caption, header, short)
+
+
 def _group(everything: Results) -> str:
     """The regressors under the paper's protocol."""
     return everything.where(protocol="paper").group() or "published regressors"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -208,6 +209,13 @@ def test_a_rank_and_the_critical_difference():
     assert second.ours.margin == pytest.approx(4.69, abs=0.01)  # eight methods, five datasets
     assert second.verdict == "undecided"
     assert judged(RANK, with_imp(made(), -50.0, method="kalman")).verdict == "not reproduced"
+
+
+def test_the_spread_of_a_rank_is_that_over_repetitions():
+    best = with_imp(made(repetitions=2), 99.0, method="kalman")
+    overtaken = with_imp(best, lambda spec: 99.5 if spec["repetition"] else 50.0, method="dae")
+    assert judged(RANK, overtaken).ours.spread == pytest.approx(np.std([1, 2], ddof=1))
+    assert np.isnan(judged(RANK, with_imp(made(), 99.0, method="kalman")).ours.spread)  # one cannot tell
 
 
 def test_ranks_compare_what_all_methods_have_and_say_so():
