@@ -96,7 +96,11 @@ def _keep_only(folder: Path, kept: Iterable[Path], suffixes: tuple[str, ...]) ->
 # ------------------------------------------------------------------------------------------- the README
 
 README = paths.ROOT / "README.md"
-BLOCKS = ("figures", "overview", "findings")
+BLOCKS: dict[str, Callable[[Results], str]] = {
+    "figures": lambda everything: grid_markdown(in_short(everything)),
+    "overview": lambda everything: table_markdown(overview(everything)),
+    "findings": lambda everything: "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
+}
 """What a README can show of a campaign: the paper's figures beside ours, all methods, sentences."""
 
 
@@ -112,15 +116,10 @@ def rewrite(campaign: str, everything: Results, path: Path = README) -> Path:
 
 def rewritten(text: str, campaign: str, everything: Results, path: Path = README) -> str:
     """The text with what stands between the campaign's markers made anew, of each `BLOCKS` that it has."""
-    blocks = {
-        f"figures of {campaign}": grid_markdown(in_short(everything)).strip(),
-        f"overview of {campaign}": table_markdown(overview(everything)).strip(),
-        f"findings of {campaign}": "\n".join(f"- {md_escape(sentence)}" for sentence in findings(everything)),
-    }
     for name, (start, end) in markers(text, campaign, path).items():
         before, rest = text.split(start)
         after = rest.split(end, 1)[1]
-        text = f"{before}{start}\n{blocks[name]}\n{end}{after}"
+        text = f"{before}{start}\n{BLOCKS[name](everything).strip()}\n{end}{after}"
     return text
 
 
@@ -133,8 +132,7 @@ def markers(text: str, campaign: str, path: Path = README) -> dict[str, tuple[st
         If there is none, or one that is not a pair in this order.
     """
     marks = {
-        name: (f"<!-- {name} -->", f"<!-- end of {name} -->")
-        for name in (f"{block} of {campaign}" for block in BLOCKS)
+        name: (f"<!-- {name} of {campaign} -->", f"<!-- end of {name} of {campaign} -->") for name in BLOCKS
     }
     for start, end in marks.values():
         if not (text.count(start) == text.count(end) <= 1) or text.find(end) < text.find(start):

@@ -31,8 +31,8 @@ class Ranking:
         Those behind Imp%; empty for the other measures.
     missing : tuple of Method
         Published methods that the campaign does not have at all; then there are no tests.
-    spread : Series
-        Standard deviation of the average ranks over the repetitions that have every dataset; NaN for fewer than two.
+    by_repetition : DataFrame
+        Average ranks of each repetition that has every dataset; names of methods as columns.
     partial : dict
         Datasets on which some methods have more numbers than all share: how many all share, and the most of one.
     """
@@ -43,7 +43,12 @@ class Ranking:
     regressors: str = ""
     missing: tuple[Method, ...] = ()
     partial: dict[str, tuple[int, int]] = field(default_factory=dict)
-    spread: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
+    by_repetition: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def spread(self) -> pd.Series:
+        """Standard deviation of the average ranks over repetitions; NaN for fewer than two."""
+        return self.by_repetition.std()
 
     @cached_property
     def friedman(self) -> Friedman | None:
@@ -143,23 +148,23 @@ def _ranked(part: Results, measure: Measure) -> Ranking:
     partial = {d: (int(shared[d]), int(numbers.loc[d].max())) for d in block.index if d in shared}
     partial = {dataset: (n, most) for dataset, (n, most) in partial.items() if n < most}
     missing = tuple(method for method in PUBLISHED if method.name not in rows)
-    spread = _rank_spread(common, block, rows, measure)
-    return Ranking(measure, block, left_out | _other_settings(part), regressors, missing, partial, spread)
+    by_repetition = _ranks_by_repetition(common, block, rows, measure)
+    return Ranking(
+        measure, block, left_out | _other_settings(part), regressors, missing, partial, by_repetition
+    )
 
 
-def _rank_spread(
+def _ranks_by_repetition(
     common: pd.DataFrame, block: pd.DataFrame, rows: dict[str, int], measure: Measure
-) -> pd.Series:
-    """By name of method, how far its average rank moves with the repetition."""
+) -> pd.DataFrame:
+    """Average ranks of each repetition that has every dataset."""
     by_repetition = common.groupby(["repetition", "dataset", "row"])["value"].mean().unstack()
     found = []
     for _, values in by_repetition.groupby("repetition"):
         one = values.droplevel("repetition").reindex(index=block.index, columns=list(rows.values()))
         if len(one) and one.notna().all(axis=None):
             found.append(statistics.ranks(one.set_axis([*rows], axis=1), measure.better).mean())
-    if len(found) < 2:
-        return pd.Series(np.nan, index=list(rows), dtype=float)
-    return pd.DataFrame(found).std()
+    return pd.DataFrame(found, columns=list(rows), dtype=float)
 
 
 def _other_settings(part: Results) -> dict[str, str]:

@@ -58,7 +58,7 @@ class Ours:
     basis : str
         What it is over.
     by_seed : tuple of float
-        The same, seed by seed; empty for ranks.
+        The same, seed by seed.
     order_holds : bool or None
         For what has an order; None lets the factor of two decide.
     margin : float or None
@@ -67,8 +67,6 @@ class Ours:
         The largest single part of a mean, and the mean without it.
     fits : bool
         False where more is claimed than a bound and that does not hold.
-    rank_spread : float
-        Of an average rank, see `Ranking.spread`; NaN for what is no rank.
     """
 
     value: float
@@ -78,12 +76,11 @@ class Ours:
     margin: float | None = None
     largest: str = ""
     fits: bool = True
-    rank_spread: float = np.nan
 
     @property
     def spread(self) -> float:
         """Standard deviation over seeds; NaN for fewer than two."""
-        return float(np.std(self.by_seed, ddof=1)) if len(self.by_seed) > 1 else self.rank_spread
+        return float(np.std(self.by_seed, ddof=1)) if len(self.by_seed) > 1 else np.nan
 
 
 @dataclass(frozen=True)
@@ -277,8 +274,8 @@ def _rank(part: Results, entry: dict[str, Any], row: int) -> Ours:
     best = found.ranks.sort_values(kind="stable")
     first = f"{BY_NAME[str(best.index[0])].title} {best.iloc[0]:.2f}"
     basis = f"place {place} of {len(best)} (best: {first}) over {len(ours)} datasets"
-    spread = float(found.spread[entry["method"]])
-    return Ours(own, basis, order_holds=holds, margin=found.critical_difference, rank_spread=spread)
+    seeds = tuple(found.by_repetition[entry["method"]])
+    return Ours(own, basis, seeds, order_holds=holds, margin=found.critical_difference)
 
 
 def _scores(part: Results, entry: dict[str, Any], row: int, group: Callable[[Any], Any]) -> pd.DataFrame:
