@@ -24,6 +24,7 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#E4E4E4",
     "grid.linewidth": 0.5,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # 0.9999955, not 5.5 with "1e-6+9.9999e-1" at the axis's end
     "lines.linewidth": 1.1,
     "legend.frameon": False,
     "figure.dpi": 100,

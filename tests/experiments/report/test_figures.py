@@ -121,12 +121,14 @@ def test_points_are_apart_in_the_scale_that_is_drawn():
     assert drawn == ["s", "^", "D"]
 
 
-def test_ticks_of_many_decimals_do_not_run_into_each_other():
-    points = [("PCA", "#112233", "o", True, 0.98, 1.0), ("DAE", "#332211", "s", True, 1.0, 2.0)]
+@pytest.mark.parametrize("least", [0.98, 0.999995])
+def test_ticks_of_many_decimals_are_written_out_and_do_not_run_into_each_other(least):
+    points = [("PCA", "#112233", "o", True, least, 1.0), ("DAE", "#332211", "s", True, 1.0, 2.0)]
     figure = draw_trade_off([Panel("rho", low=False, percent=False, points=points)])
     with mpl.rc_context(STYLE):
         figure.draw_without_rendering()
-    ticks = [tick for tick in figure.axes[0].xaxis.get_major_ticks() if 0.98 <= tick.get_loc() <= 1]
+    ticks = [tick for tick in figure.axes[0].xaxis.get_major_ticks() if least <= tick.get_loc() <= 1]
+    assert figure.axes[0].xaxis.get_offset_text().get_text() == ""
     ends = [(box.x0, box.x1) for box in (tick.label1.get_window_extent() for tick in ticks)]
     assert len(ends) > 2
     assert all(left[1] < right[0] for left, right in pairwise(ends))
